@@ -1,0 +1,1 @@
+"""What can be looked up: tables, rows, queries, views and migrations."""

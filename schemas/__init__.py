@@ -1,0 +1,1 @@
+"""What is said: events, envelope, alerts, topics and wire names; nothing here does I/O."""

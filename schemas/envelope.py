@@ -1,0 +1,201 @@
+"""How does an event travel? CloudEvents 1.0, structured mode, in and on the timeline.
+
+Producers' events are checked whole; what Laurel itself wrote to the timeline is read back exactly.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from .facts import FACTS, Fact, OfCustomer, Tick
+from .incoming import EVENTS, Id, Incoming
+from .topics import CATALOGUE
+
+
+class Unreadable(ValueError):
+    """A record that is no event of ours: `reason` is a short word, the message says where."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class _Envelope(BaseModel):
+    """The attributes of CloudEvents 1.0 that Laurel uses; extensions are allowed and ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"]
+    id: Id
+    source: Id
+    type: str
+    time: AwareDatetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A producer's event, checked: `time` is UTC in whole milliseconds."""
+
+    id: str
+    source: str
+    time: datetime
+    data: Incoming
+
+    @property
+    def name(self) -> str:
+        """What causes call it: `source#id`."""
+        return f"{self.source}#{self.id}"
+
+
+_ENVELOPE = TypeAdapter(_Envelope)
+_DATA: dict[str, TypeAdapter[Incoming]] = {event.WIRE: TypeAdapter(event) for event in EVENTS}
+
+
+def wire_names() -> Iterable[str]:
+    """The `type` of every event a producer may send."""
+    return _DATA.keys()
+
+
+def parse(raw: bytes | str | None) -> Event:
+    """Check a producer's event.
+
+    Raises `Unreadable` with reason `empty`, `json`, `envelope`, `type` or `data`.
+    """
+    if not raw:
+        raise Unreadable("empty", "the record has no value; send a CloudEvents 1.0 JSON object")
+    try:
+        envelope = _ENVELOPE.validate_json(raw)
+    except ValidationError as error:
+        reason = "json" if error.errors()[0]["type"] == "json_invalid" else "envelope"
+        raise Unreadable(reason, explain(error)) from None
+    adapter = _DATA.get(envelope.type)
+    if adapter is None:
+        known = ", ".join(sorted(_DATA))
+        raise Unreadable("type", f"/type: {envelope.type!r} is not known; known are {known}")
+    try:
+        data = adapter.validate_python(envelope.data)
+    except ValidationError as error:
+        raise Unreadable("data", explain(error, "/data")) from None
+    if not datetime(1990, 1, 1, tzinfo=UTC) <= envelope.time <= datetime(9000, 1, 1, tzinfo=UTC):
+        raise Unreadable("envelope", "/time: lies outside the years 1990 to 9000")
+    return Event(envelope.id, envelope.source, milliseconds(envelope.time), data)
+
+
+def explain(error: ValidationError, at: str = "") -> str:
+    """Each fault as `JSON pointer: what is wrong`, without the value, which may be personal."""
+    return "; ".join(
+        f"{at}/{'/'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+
+
+def milliseconds(at: datetime) -> datetime:
+    """The instant in UTC, cut to the precision of the timeline."""
+    at = at.astimezone(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def stamp(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as the timeline, exports and logs write it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_epoch_ms(timestamp: int) -> datetime:
+    """A Kafka timestamp as an instant."""
+    return datetime.fromtimestamp(timestamp // 1000, UTC).replace(
+        microsecond=timestamp % 1000 * 1000
+    )
+
+
+_KINDS = {fact.WIRE: fact for fact in FACTS}
+_SAID_OUTSIDE = {field.name for field in fields(Fact)}
+_FACT: dict[str, TypeAdapter[Fact]] = {fact.WIRE: TypeAdapter(fact) for fact in FACTS}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a fact")
+
+
+def encode_fact(fact: Fact, source: str, id: str) -> bytes:
+    """The fact as it stands on the timeline; `fact.cause` is kept apart where it is not its id."""
+    data = {
+        field.name: value
+        for field in fields(fact)
+        if field.name not in _SAID_OUTSIDE and (value := getattr(fact, field.name)) is not None
+    }
+    record = {
+        "specversion": "1.0",
+        "id": id,
+        "source": source,
+        "type": fact.WIRE,
+        "time": stamp(fact.at),
+        "recordedtime": stamp(fact.recorded_at),
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    if fact.cause != f"{source}#{id}":
+        record["origin"] = fact.cause
+    return orjson.dumps(record, default=_plain)
+
+
+TICKER = "laurel:clock"
+
+
+def encode_tick(now: datetime, partition: int) -> bytes:
+    """A tick as it stands on the timeline."""
+    record = {
+        "specversion": "1.0",
+        "id": f"{partition}:{stamp(now)}",
+        "source": TICKER,
+        "type": Tick.WIRE,
+        "time": stamp(now),
+        "datacontenttype": "application/json",
+        "data": {"now": stamp(now)},
+    }
+    return orjson.dumps(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A record of the timeline, read back: `name` is (source, id), by which repeats are known."""
+
+    name: tuple[str, str]
+    key: str
+    fact: Fact | Tick
+
+
+def decode(value: bytes) -> Told:
+    """Read a timeline record back; raises `Unreadable` where it is none of ours."""
+    try:
+        record = orjson.loads(value)
+        wire, source, id = record["type"], record["source"], record["id"]
+        if wire == Tick.WIRE:
+            return Told((source, id), CATALOGUE, Tick(now=datetime.fromisoformat(record["time"])))
+        adapter = _FACT.get(wire)
+        if adapter is None:
+            raise Unreadable("type", f"{wire!r} is no fact of this version")
+        fact = adapter.validate_python(
+            {
+                **record["data"],
+                "at": datetime.fromisoformat(record["time"]),
+                "recorded_at": datetime.fromisoformat(record["recordedtime"]),
+                "cause": record.get("origin") or f"{source}#{id}",
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, Unreadable):
+            raise
+        if isinstance(error, ValidationError):
+            raise Unreadable("data", explain(error, "/data")) from None
+        raise Unreadable("json", f"{type(error).__name__}: {error}") from None
+    return Told((source, id), fact.customer if isinstance(fact, OfCustomer) else CATALOGUE, fact)

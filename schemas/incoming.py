@@ -1,0 +1,298 @@
+"""What may a producer say? The events of the intake topics, checked at the door.
+
+Sources: PRD-104 FR-1.1 to FR-1.4; design: times, who, topics. A field a producer adds on its own is
+ignored; a field of ours that is wrong is refused with its JSON pointer.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, ClassVar, Self
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from .topics import CATALOGUE
+
+ID_PATTERN = r"^[^\x00-\x1f\x7f|]+$"
+"""Ids are joined by a bar in keys and subjects, and Postgres stores no NUL."""
+
+
+def _address(text: str) -> str:
+    local, at, domain = text.partition("@")
+    if not (at and local and domain) or "@" in domain:
+        raise ValueError("an e-mail address looks like name@host")
+    return text.lower()
+
+
+def _customer(text: str) -> str:
+    if text == CATALOGUE:
+        raise ValueError(f"`{CATALOGUE}` is the catalogue's key and cannot name a customer")
+    return text
+
+
+def _zone(text: str) -> str:
+    if text not in ZONES:
+        raise ValueError("not an IANA time zone, such as Europe/Berlin")
+    return text
+
+
+ZONES = available_timezones()
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ID_PATTERN)]
+CustomerId = Annotated[Id, AfterValidator(_customer)]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]+$", strip_whitespace=True),
+]
+Email = Annotated[Text, AfterValidator(_address)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Score = Annotated[Decimal, Field(ge=0, le=100, max_digits=7, decimal_places=4)]
+Attempt = Annotated[int, Field(ge=1, le=10_000)]
+Link = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\x00-\x20]+$")]
+
+
+class Part(BaseModel):
+    """A part of an event; frozen, tolerant of fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class External(Part):
+    """A name that another system uses: an LMS's account, say."""
+
+    system: Id
+    id: Id
+
+
+class PersonRef(Part):
+    """Who: by the directory's id, by e-mail or by another system's id; at least one of them."""
+
+    id: Id | None = None
+    email: Email | None = None
+    external: External | None = None
+    name: Text | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.id is None and self.email is None and self.external is None:
+            raise ValueError("name the person by `id`, `email` or `external`")
+        return self
+
+
+class Incoming(Part):
+    """The `data` of one event; `WIRE` is the CloudEvents `type` it comes under."""
+
+    WIRE: ClassVar[str]
+
+
+class CustomerDescribed(Incoming):
+    """A customer as the directory has it; a field left out is not changed."""
+
+    WIRE = "customer.described.v1"
+    customer: CustomerId
+    name: Text | None = None
+    csm: "Csm | None" = None
+    zone: Zone | None = None
+    segment: Text | None = None
+    arr: Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=2)] | None = None
+    health: Annotated[Decimal, Field(ge=0, le=100, max_digits=5, decimal_places=2)] | None = None
+
+
+class Csm(Part):
+    """The customer-success manager of an account; Slack finds the person by e-mail."""
+
+    email: Email
+    name: Text | None = None
+
+
+class CustomerEnded(Incoming):
+    WIRE = "customer.ended.v1"
+    customer: CustomerId
+
+
+class DirectoryPerson(Part):
+    """A person as the directory knows her; `id` is the directory's own."""
+
+    id: Id
+    name: Text | None = None
+    email: Email | None = None
+    externals: Annotated[tuple[External, ...], Field(max_length=20)] = ()
+
+
+class PersonJoined(Incoming):
+    """A person belongs to the customer from `time` on; joining again after leaving is a return."""
+
+    WIRE = "person.joined.v1"
+    customer: CustomerId
+    person: DirectoryPerson
+    role: Id | None = None
+    level: Id | None = None
+
+
+class PersonLeft(Incoming):
+    WIRE = "person.left.v1"
+    customer: CustomerId
+    person: DirectoryPerson
+
+
+class RoleChanged(Incoming):
+    """A person's role or level from `time` on; a field left out is not changed."""
+
+    WIRE = "role.changed.v1"
+    customer: CustomerId
+    person: DirectoryPerson
+    role: Id | None = None
+    level: Id | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.role is None and self.level is None:
+            raise ValueError("name the new `role`, the new `level` or both")
+        return self
+
+
+class Module(Part):
+    id: Id
+    name: Text | None = None
+
+
+class CourseDescribed(Incoming):
+    """A course as the catalogue has it; a field left out is not changed.
+
+    `type` is onboarding, advanced or certification (PRD-104 4.1) or a word of the LMS's own.
+    """
+
+    WIRE = "course.described.v1"
+    course: Id
+    name: Text | None = None
+    type: Id | None = None
+    modules: Annotated[tuple[Module, ...], Field(max_length=500)] | None = None
+    certificate: Id | None = None
+    certificate_name: Text | None = None
+    validity_months: Annotated[int, Field(ge=1, le=1200)] | None = None
+    patience_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    next_courses: Annotated[tuple[Id, ...], Field(max_length=50)] | None = None
+
+    @field_validator("modules")
+    @classmethod
+    def _distinct(cls, modules: tuple[Module, ...] | None) -> tuple[Module, ...] | None:
+        if modules is not None and len({module.id for module in modules}) != len(modules):
+            raise ValueError("two modules bear the same id")
+        return modules
+
+
+class CourseRetired(Incoming):
+    WIRE = "course.retired.v1"
+    course: Id
+
+
+class OfPerson(Incoming):
+    """What someone did; `customer` may be left out where she belongs to one only."""
+
+    person: PersonRef
+    customer: CustomerId | None = None
+
+
+class OfCourse(OfPerson):
+    course: Id
+    registration: Id | None = None
+
+
+class TrainingEnrolled(OfCourse):
+    WIRE = "training.enrolled.v1"
+
+
+class TrainingStarted(OfCourse):
+    WIRE = "training.started.v1"
+
+
+class ModuleCompleted(OfCourse):
+    WIRE = "module.completed.v1"
+    module: Id
+
+
+class InlineCertificate(Part):
+    """The certificate that a completion brings along; it makes the record mean two facts."""
+
+    certificate: Id
+    number: Id | None = None
+    last_day: date | None = None
+    url: Link | None = None
+
+
+class TrainingCompleted(OfCourse):
+    WIRE = "training.completed.v1"
+    score: Score | None = None
+    attempt: Attempt | None = None
+    certificate: InlineCertificate | None = None
+    url: Link | None = None
+
+
+class TrainingFailed(OfCourse):
+    WIRE = "training.failed.v1"
+    score: Score | None = None
+    attempt: Attempt | None = None
+
+
+class TrainingWithdrawn(OfCourse):
+    WIRE = "training.withdrawn.v1"
+
+
+class TrainingWaived(OfCourse):
+    """The requirement is lifted; why stays with the producer, since a reason may name people."""
+
+    WIRE = "training.waived.v1"
+
+
+class OfCertificate(OfPerson):
+    certificate: Id
+    number: Id | None = None
+
+
+class CertificateGranted(OfCertificate):
+    """`last_day`: the last valid day, inclusive, in the customer's time zone."""
+
+    WIRE = "certificate.granted.v1"
+    last_day: date | None = None
+    url: Link | None = None
+
+
+class CertificateRenewed(OfCertificate):
+    WIRE = "certificate.renewed.v1"
+    last_day: date | None = None
+    url: Link | None = None
+
+
+class CertificateRevoked(OfCertificate):
+    WIRE = "certificate.revoked.v1"
+
+
+CustomerDescribed.model_rebuild()
+
+EVENTS: tuple[type[Incoming], ...] = (
+    CustomerDescribed,
+    CustomerEnded,
+    PersonJoined,
+    PersonLeft,
+    RoleChanged,
+    CourseDescribed,
+    CourseRetired,
+    TrainingEnrolled,
+    TrainingStarted,
+    ModuleCompleted,
+    TrainingCompleted,
+    TrainingFailed,
+    TrainingWithdrawn,
+    TrainingWaived,
+    CertificateGranted,
+    CertificateRenewed,
+    CertificateRevoked,
+)
