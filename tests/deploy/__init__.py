@@ -1,0 +1,1 @@
+"""What must be true of the parts and commands that run Laurel."""
