@@ -1,0 +1,1 @@
+"""How it moves: Faust apps, transport, intake, engine, clock, relay, edges."""

@@ -1,0 +1,62 @@
+"""How does a worker talk to Postgres? One pool, with limits below the session timeout."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from .settings import Settings
+
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+Pool = AsyncConnectionPool[Connection]
+
+PASSING = (psycopg.OperationalError, psycopg.InterfaceError)
+"""Faults that may pass by themselves: restarts, cut connections, locks, a full disk."""
+
+
+def parameters(settings: Settings) -> dict[str, str]:
+    """libpq parameters: search path, and limits that free a frozen owner's locks in time."""
+    limit = int(settings.transaction_seconds * 1000)
+    options = {
+        "search_path": "live,public",
+        "timezone": "UTC",
+        "lock_timeout": limit,
+        "idle_in_transaction_session_timeout": limit,
+        "tcp_user_timeout": limit,
+    }
+    return {
+        "options": " ".join(f"-c{name}={value}" for name, value in options.items()),
+        "connect_timeout": "5",
+        "tcp_user_timeout": str(limit),
+        "application_name": "laurel",
+    }
+
+
+@asynccontextmanager
+async def open_pool(settings: Settings, size: int = 8) -> AsyncIterator[Pool]:
+    """A pool of connections; cut ones are replaced as they are found."""
+    pool: Pool = AsyncConnectionPool(
+        settings.database_url.get_secret_value(),
+        kwargs=parameters(settings),
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=30,
+        reconnect_timeout=5,
+    )
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
+    """One connection for a command; autocommit."""
+    return psycopg.connect(
+        settings.database_url.get_secret_value(),
+        autocommit=True,
+        **parameters(settings),  # type: ignore[arg-type]
+    )

@@ -1,0 +1,46 @@
+"""Where can a test make this process die, freeze or fail?
+
+`FAILPOINT=name:mode[:count][,…]`: at the count-th passing of `name` (the first unless said) the
+process exits (`exit`), freezes (`freeze`, by SIGSTOP) or raises (`raise`).
+Unset, a failpoint costs one test of an empty dictionary.
+"""
+
+import os
+import signal
+
+from .logs import log
+
+
+class FailpointHit(Exception):
+    """Raised by a failpoint in mode `raise`."""
+
+
+def _parse(text: str) -> dict[str, tuple[str, int]]:
+    armed = {}
+    for part in filter(None, text.split(",")):
+        name, mode, *count = part.split(":")
+        armed[name] = (mode, int(count[0]) if count else 1)
+    return armed
+
+
+_armed = _parse(os.environ.get("FAILPOINT", ""))
+
+
+def failpoint(name: str) -> None:
+    """Strike here if the environment asks for it."""
+    if not _armed or name not in _armed:
+        return
+    mode, count = _armed.pop(name)
+    if count > 1:
+        _armed[name] = (mode, count - 1)
+        return
+    log("failpoint", name=name, mode=mode)
+    match mode:
+        case "exit":
+            os._exit(137)
+        case "freeze":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "raise":
+            raise FailpointHit(name)
+        case _:
+            raise ValueError(f"FAILPOINT {name}: mode {mode!r} is none of exit, freeze, raise")

@@ -1,0 +1,99 @@
+"""How do batches of one partition stay in order while partitions overlap? One lane each.
+
+A lane is one task and a queue of two batches; the single agent feeds all lanes.
+Lanes are dropped on revocation and before every assignment's seek: what they held is fetched again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from faust.types import TP
+
+from .database import PASSING
+from .logs import log
+from .process import die
+from .stop import Beyond, Fenced
+from .transport import Batch, Record
+
+Work = Callable[[TP, list[Record], bool], Awaitable[None]]
+"""Fold a partition's records and commit; the flag says that a hole was sought back to before."""
+
+Seek = Callable[[TP, int], Awaitable[None]]
+
+BACK_OFF = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Lane:
+    """One partition's queue, and the task that folds and commits its batches in order."""
+
+    def __init__(self, tp: TP, work: Work, seek: Seek) -> None:
+        self.tp = tp
+        self.queue: asyncio.Queue[Batch] = asyncio.Queue(2)
+        self._work = work
+        self._seek = seek
+        self._sought_at: int | None = None
+        self._seeks = 0
+        self.task = asyncio.create_task(self._run(), name=f"lane {tp.topic}[{tp.partition}]")
+
+    async def _run(self) -> None:
+        while True:
+            batch = await self.queue.get()
+            try:
+                await self._commit(batch)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as fault:  # noqa: BLE001 -- whatever it is, nothing may go on
+                die(fault, partition=self.tp.partition, topic=self.tp.topic)
+
+    async def _commit(self, batch: Batch) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._work(self.tp, batch.records, self._sought_at is not None)
+            except Beyond as hole:
+                if batch.seeks < self._seeks:
+                    return  # fetched before the lane sought back; what it lacks is on its way
+                log("hole", topic=self.tp.topic, partition=self.tp.partition, at=hole.position)
+                self._sought_at = hole.position
+                self._seeks = batch.seeks + 1
+                await self._seek(self.tp, hole.position)
+                return
+            except Fenced as fenced:
+                log("fenced", topic=self.tp.topic, partition=self.tp.partition, why=str(fenced))
+            except PASSING as fault:
+                log("database", fault=type(fault).__name__, why=str(fault).strip(), tries=tries)
+            else:
+                self._sought_at = None
+                return
+            await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
+            tries += 1
+
+    async def drop(self) -> None:
+        """End the task; a put that waits for room ends too, and its batch is forgotten."""
+        self.task.cancel()
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class Lanes:
+    """The lanes of the partitions that this worker owns."""
+
+    def __init__(self, work: Work, seek: Seek) -> None:
+        self._work = work
+        self._seek = seek
+        self._lanes: dict[TP, Lane] = {}
+
+    async def put(self, batch: Batch) -> None:
+        """Hand a batch to its lane, waiting while two are queued there."""
+        lane = self._lanes.get(batch.tp)
+        if lane is None:
+            lane = self._lanes[batch.tp] = Lane(batch.tp, self._work, self._seek)
+        await lane.queue.put(batch)
+
+    async def drop(self, partitions: Iterable[TP] | None = None) -> None:
+        """Drop the lanes of these partitions, or all."""
+        for tp in list(self._lanes if partitions is None else partitions):
+            lane = self._lanes.pop(tp, None)
+            if lane is not None:
+                await lane.drop()

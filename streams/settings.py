@@ -1,0 +1,115 @@
+"""How is this deployment set up? Read from the environment once, checked, secrets hidden."""
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+
+from schemas.topics import App
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; the message names the variable and what it must be."""
+
+
+class Settings(BaseModel):
+    """Every setting, named as its environment variable in lower case."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$", description="host:port,…"
+    )
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://laurel@127.0.0.1:5432/laurel"), description="postgresql://…"
+    )
+    slack_bot_token: SecretStr | None = Field(None, description="xoxb-…; empty: the local Slack")
+    slack_api_url: str = Field(
+        "https://slack.com/api/", pattern=r"^https?://\S+/$", description="ends with a slash"
+    )
+    slack_fallback_channel: str = Field(
+        "customer-success", min_length=1, description="channel for alerts without a reachable CSM"
+    )
+    laurel_prefix: str = Field(
+        "", pattern=r"^[A-Za-z0-9._-]*$", description="before every topic and group name"
+    )
+    laurel_instance: str = Field(
+        "", pattern=r"^[A-Za-z0-9._-]*$", description="stable worker name; empty: host and process"
+    )
+    laurel_partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
+        12, description="partitions of every topic"
+    )
+    laurel_replication: Annotated[int, Field(ge=1, le=10)] = Field(
+        1, description="replicas of every topic"
+    )
+    laurel_batch: Annotated[int, Field(ge=1, le=20_000)] = Field(
+        2000, description="records fetched at most at a time"
+    )
+    laurel_session_seconds: Annotated[float, Field(ge=6, le=600)] = Field(
+        10.0, description="silence after which Kafka takes a worker for dead"
+    )
+    laurel_data: str = Field(
+        "/tmp/laurel",  # noqa: S108 -- Faust keeps nothing of value there
+        min_length=1,
+        description="scratch folder of the workers",
+    )
+    laurel_ids_remembered: Annotated[int, Field(ge=1000)] = Field(
+        10_000_000, description="ids remembered per partition at most"
+    )
+    laurel_metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="Prometheus metrics on this port; 0: none"
+    )
+
+    @field_validator("slack_bot_token", mode="before")
+    @classmethod
+    def _empty_is_none(cls, token: object) -> object:
+        return token or None
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://")
+        return url
+
+    def topic(self, name: str) -> str:
+        """The name in Kafka of one of our topics."""
+        return self.laurel_prefix + name
+
+    def group(self, app: App) -> str:
+        """The consumer group of a kind of worker."""
+        return f"{self.laurel_prefix}laurel-{app}"
+
+    def instance(self, app: App) -> str:
+        """The static member name of this worker in its group."""
+        return f"{app}-{self.laurel_instance or f'{socket.gethostname()}-{os.getpid()}'}"
+
+    @property
+    def transaction_seconds(self) -> float:
+        """How long a lock or an idle transaction may last: well below the session timeout."""
+        return self.laurel_session_seconds / 2
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the environment; raises `SettingsError` naming each wrong variable."""
+    given = {
+        name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        faults = "\n".join(
+            f"  {str(fault['loc'][0]).upper()}: {fault['msg']}"
+            f" ({Settings.model_fields[str(fault['loc'][0])].description})"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise SettingsError(f"the environment is not usable:\n{faults}") from None

@@ -1,0 +1,132 @@
+"""How does Faust carry whole batches? One Faust event is one partition's batch of records.
+
+Stock Faust spends four tasks on every message before an agent sees it (`Consumer._drain_messages`).
+This subclass of its aiokafka consumer hands on what one fetch brought for a partition as a single
+message, so agents, rebalances, acknowledgements and commits stay Faust's and cost nothing much.
+It overrides `getmany`, `_add_gap`, `_new_offset` and `seek_to_committed`, which are internals of
+faust-streaming 0.15.3: that version is pinned, and tests against a real broker guard this file.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from faust.serializers.codecs import Codec
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+Record = Any
+"""aiokafka's `ConsumerRecord`: offset, timestamp (ms), key, value, headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where a partition begins and ends in Kafka."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one fetch brought for a partition; `seeks`: how often it had been sought before."""
+
+    tp: TP
+    records: list[Record]
+    seeks: int
+
+
+StartingPoints = Callable[[Mapping[TP, Extent]], Awaitable[Mapping[TP, int]]]
+"""Asks Postgres where reading starts, given the extents of the partitions assigned."""
+
+
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+    """Faust's consumer, a batch at a time, starting where Postgres says."""
+
+    starting_points: StartingPoints
+    """Set by `install`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seeks: dict[TP, int] = {}
+
+    async def getmany(
+        self,
+        timeout: float,  # noqa: ASYNC109 -- Faust's signature
+    ) -> AsyncIterator[tuple[TP, Any]]:
+        generation = self.app.consumer_generation_id
+        seeks = dict(self.seeks)
+        fetched, active = await self._wait_next_records(timeout)
+        if fetched is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, records in fetched.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if active is None or tp in active or tp in self._buffered_partitions:
+                message = self._to_message(tp, records[-1])
+                message.key = b""
+                message.value = Batch(tp, records, seeks.get(tp, 0))
+                yield tp, message
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Batches come in order and whole, so there are no gaps to keep account of."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Kafka's offset is a hint: the end of the last batch handed on."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        last: int = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return last + 1
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """The one place that decides where reading starts, at each assignment: Postgres says."""
+        assigned: Iterable[TP] = self.assignment()
+        starts = await self.earliest_offsets(*assigned)
+        ends = await self.highwaters(*assigned)
+        extents = {tp: Extent(starts[tp], ends[tp]) for tp in assigned}
+        positions = await self.starting_points(extents)
+        for tp, position in positions.items():
+            await self.seek_back(tp, position)
+        return positions
+
+    async def seek_back(self, tp: TP, position: int) -> None:
+        """Read this partition from `position` on; batches fetched before are known by `seeks`."""
+        self.seeks[tp] = self.seeks.get(tp, 0) + 1
+        if tp in self.assignment():
+            await self._seek(tp, position)
+
+
+class _AsItIs(Codec):  # type: ignore[misc]
+    """Batches are handed on untouched."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, obj: Any) -> Any:
+        return obj
+
+
+def install(app: faust.App, starting_points: StartingPoints) -> None:
+    """Make this app read batches, from where `starting_points` says."""
+
+    class Consumer(BatchConsumer):
+        pass
+
+    class Transport(driver.Transport):  # type: ignore[misc]
+        pass
+
+    Consumer.starting_points = staticmethod(starting_points)
+    Transport.Consumer = Consumer
+    app.transport = Transport(app.conf.broker_consumer, app)
+
+
+def batches(app: faust.App, *topics: str) -> Any:
+    """The channel of these topics' batches, for an agent."""
+    return app.topic(*topics, value_serializer=_AsItIs(), key_type=bytes, key_serializer="raw")
