@@ -1,0 +1,229 @@
+"""What does the engine read and write in the one transaction of a batch?"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+
+from schemas.alert_message import encode
+from schemas.alerts import AlertChanged
+
+from .rows import Row
+
+StateKey = tuple[str, str]
+
+BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A state as it stands in the database, not yet decoded."""
+
+    key: StateKey
+    version: int
+    state: str
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A state to write; `exact` sets `due_at` as given, else an earlier one may stay."""
+
+    key: StateKey
+    version: int
+    state: str
+    due_at: datetime | None
+    exact: bool
+
+
+class Store:
+    """The engine's tables, for one partition within one transaction."""
+
+    def __init__(
+        self, connection: psycopg.AsyncConnection[Any], topic: str, partition: int
+    ) -> None:
+        self._cursor = connection.cursor(binary=True)
+        self.topic = topic
+        self.partition = partition
+
+    async def lock(self) -> tuple[Any, ...] | None:
+        """Lock the position row: (next offset, log time, greatest tick, parked offsets)."""
+        await self._cursor.execute(
+            """
+            -- where does this partition stand, and which records are passed over?
+            SELECT next_offset, log_time, ticked,
+                   (SELECT array_agg("offset") FROM parked
+                    WHERE parked.partition = positions.partition
+                      AND parked."offset" >= positions.next_offset)
+            FROM positions WHERE app = 'engine' AND topic = %s AND partition = %s FOR UPDATE
+            """,
+            (self.topic, self.partition),
+        )
+        return await self._cursor.fetchone()
+
+    async def move(self, old: int, new: int, log_time: datetime, ticked: datetime) -> bool:
+        """Compare-and-set the position; False where another owner moved it."""
+        await self._cursor.execute(
+            "UPDATE positions SET next_offset = %s, log_time = %s, ticked = %s"
+            " WHERE app = 'engine' AND topic = %s AND partition = %s AND next_offset = %s",
+            (new, log_time, ticked, self.topic, self.partition, old),
+        )
+        return self._cursor.rowcount == 1
+
+    async def load(self, keys: Collection[StateKey]) -> list[Stored]:
+        """The states stored under these keys; those that never were are left out."""
+        await self._cursor.execute(
+            """
+            SELECT s.handler, s.key, s.version, s.state, s.due_at
+            FROM unnest(%s::text[], %s::text[]) AS wanted (handler, key)
+            JOIN states s ON s.partition = %s AND s.handler = wanted.handler
+                         AND s.key = wanted.key
+            """,
+            ([key[0] for key in keys], [key[1] for key in keys], self.partition),
+        )
+        return [Stored((row[0], row[1]), *row[2:]) for row in await self._cursor.fetchall()]
+
+    async def due(self, now: datetime, after: Stored | None, limit: int) -> list[Stored]:
+        """The next states whose stored deadline has passed, by (deadline, handler, key)."""
+        bound = (after.due_at, *after.key) if after else (BEFORE_ALL, "", "")
+        await self._cursor.execute(
+            """
+            SELECT handler, key, version, state, due_at FROM states
+            WHERE partition = %s AND due_at <= %s AND (due_at, handler, key) > (%s, %s, %s)
+            ORDER BY due_at, handler, key LIMIT %s
+            """,
+            (self.partition, now, *bound, limit),
+        )
+        return [Stored((row[0], row[1]), *row[2:]) for row in await self._cursor.fetchall()]
+
+    async def write_states(self, states: Sequence[Written]) -> None:
+        """Write states, in the order of their keys so that no two transactions deadlock.
+
+        A stored deadline that lies earlier than the new one stays: a tick finds that it moved, and
+        the row need not change its place in the index at every activity.
+        """
+        if not states:
+            return
+        states = sorted(states, key=lambda state: state.key)
+        await self._cursor.execute(
+            """
+            INSERT INTO states AS s (partition, handler, key, version, state, due_at)
+            SELECT %s, handler, key, version, state, due_at
+            FROM unnest(%s::text[], %s::text[], %s::int2[], %s::text[], %s::timestamptz[])
+                AS new (handler, key, version, state, due_at)
+            ON CONFLICT (partition, handler, key) DO UPDATE SET
+                version = excluded.version, state = excluded.state,
+                due_at = CASE WHEN s.due_at <= excluded.due_at
+                              AND NOT (s.handler || '|' || s.key) = ANY(%s)
+                         THEN s.due_at ELSE excluded.due_at END
+            """,
+            (
+                self.partition,
+                [state.key[0] for state in states],
+                [state.key[1] for state in states],
+                [state.version for state in states],
+                [state.state for state in states],
+                [state.due_at for state in states],
+                [f"{state.key[0]}|{state.key[1]}" for state in states if state.exact],
+            ),
+        )
+
+    async def write_rows(self, rows: Iterable[Row]) -> None:
+        """Write each read model's rows: the last version of each key in this batch."""
+        for table, group in _by_table(rows).items():
+            await table.write(self._cursor, group)
+
+    async def write_alerts(
+        self, decided: Sequence[tuple[int, AlertChanged]], quiet_until: int
+    ) -> None:
+        """Write alerts, each of their versions, and an outbox row for each that is to be sent."""
+        if not decided:
+            return
+        latest = {change.alert: change for _, change in decided}
+        await self._cursor.executemany(
+            """
+            INSERT INTO alerts (alert, version, rule, rule_version, customer, subject, status, at,
+                                raised_at, causes, "values", notify)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)
+            ON CONFLICT (alert) DO UPDATE SET
+                version = excluded.version, rule_version = excluded.rule_version,
+                status = excluded.status, at = excluded.at, causes = excluded.causes,
+                "values" = excluded."values", notify = excluded.notify
+            """,
+            [
+                (
+                    UUID(change.alert),
+                    change.version,
+                    change.rule,
+                    change.rule_version,
+                    change.customer,
+                    change.subject,
+                    change.status,
+                    change.at,
+                    change.raised_at,
+                    list(change.causes),
+                    _json(change.values),
+                    change.notify,
+                )
+                for change in sorted(latest.values(), key=lambda change: change.alert)
+            ],
+        )
+        await self._cursor.executemany(
+            """
+            INSERT INTO alert_versions (alert, version, status, at, causes, "values", decided_at,
+                                        trigger, partition, "offset")
+            VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s)
+            """,
+            [
+                (
+                    UUID(change.alert),
+                    change.version,
+                    change.status,
+                    change.at,
+                    list(change.causes),
+                    _json(change.values),
+                    change.trigger.heard,
+                    change.trigger.cause,
+                    self.partition,
+                    offset,
+                )
+                for offset, change in decided
+            ],
+        )
+        await self._cursor.executemany(
+            "INSERT INTO outbox (partition, customer, message) VALUES (%s, %s, %s)",
+            [
+                (self.partition, change.customer, encode(change))
+                for offset, change in decided
+                if change.notify and offset >= quiet_until
+            ],
+        )
+
+    async def remembered(self) -> list[tuple[date, bytes]]:
+        """The packed ids of every batch of the days that are still remembered."""
+        await self._cursor.execute(
+            "SELECT day, hashes FROM remembered WHERE partition = %s", (self.partition,)
+        )
+        return [(row[0], row[1]) for row in await self._cursor.fetchall()]
+
+    async def write_remembered(
+        self, fresh: Mapping[date, bytes], oldest: date | None, next_offset: int
+    ) -> None:
+        """Store this batch's ids, and let go of the days before the oldest."""
+        if not fresh:
+            return
+        await self._cursor.executemany(
+            "INSERT INTO remembered (partition, day, next_offset, hashes) VALUES (%s, %s, %s, %s)",
+            [(self.partition, day, next_offset, packed) for day, packed in sorted(fresh.items())],
+        )
+        await self._cursor.execute(
+            "DELETE FROM remembered WHERE partition = %s AND day < %s", (self.partition, oldest)
+        )
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return orjson.dumps(dict(values), option=orjson.OPT_SORT_KEYS).decode()

@@ -1,0 +1,194 @@
+"""What is a worker? A Faust app that owns partitions, one lane each, and loops beside them."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from schemas.topics import READS, App
+
+from . import logs, positions
+from .append import open_producer
+from .database import PASSING, Pool, open_pool
+from .lanes import BACK_OFF, Lanes, Work
+from .process import die
+from .settings import Settings
+from .topics import check_settings, topic_ids
+from .transport import Batch, BatchConsumer, Extent, batches, install
+
+Step = Callable[[], Awaitable[int]]
+"""Something to be done again and again; returns how much was done."""
+
+
+class Worker:
+    """The parts that every kind of worker has: pool, producer, consumer, lanes, loops."""
+
+    kind: App
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.pool: Pool
+        self.producer: AIOKafkaProducer
+        self.topics = [settings.topic(name) for name in READS[self.kind]]
+        self._stack = AsyncExitStack()
+        self._loops: list[asyncio.Task[None]] = []
+        self.lanes = Lanes(self.work, self._seek)
+        self.app = self._build()
+
+    @property
+    def work(self) -> Work:
+        """Folds one batch of one partition."""
+        raise NotImplementedError
+
+    def steps(self) -> Mapping[str, tuple[float, Step]]:
+        """Loops beside the lanes: name to (seconds between, step)."""
+        return {}
+
+    async def open(self) -> None:
+        """Opens what a kind of worker needs besides; called once the pool is open."""
+
+    def forget(self, partitions: list[TP]) -> None:
+        """Drops what is kept of these partitions."""
+
+    def owned(self, topic: str) -> list[int]:
+        """The partitions of a topic that this worker owns now."""
+        consumer = self.app.consumer
+        if consumer is None or self.app.rebalancing:
+            return []
+        return sorted(tp.partition for tp in consumer.assignment() if tp.topic == topic)
+
+    async def recheck(self, tp: TP) -> None:
+        """Ask again whether topic and position fit; raises the `Stop` that names what does not."""
+        consumer: BatchConsumer = self.app.consumer
+        starts = await consumer.earliest_offsets(tp)
+        ends = await consumer.highwaters(tp)
+        await self._starting_points({tp: Extent(starts[tp], ends[tp])})
+
+    def run(self) -> int:
+        """Run until SIGTERM or Ctrl-C; returns the exit code."""
+        logs.set_up()
+        check_settings(self.settings)
+        worker = faust.Worker(self.app, loglevel="WARN", redirect_stdouts=False)
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    def _build(self) -> faust.App:
+        settings = self.settings
+        data = Path(settings.laurel_data, settings.instance(self.kind))
+        data.mkdir(parents=True, exist_ok=True)
+        app = faust.App(
+            settings.group(self.kind),
+            broker=f"kafka://{settings.kafka_bootstrap.replace(',', ';')}",
+            datadir=data,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            web_in_thread=False,
+            table_standby_replicas=0,
+            consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=settings.instance(self.kind),
+            consumer_metadata_max_age_ms=5000,
+            broker_max_poll_records=settings.laurel_batch,
+            broker_session_timeout=settings.laurel_session_seconds,
+            broker_heartbeat_interval=1.0,
+            broker_rebalance_timeout=settings.laurel_session_seconds,
+            broker_commit_interval=1.0,
+            stream_buffer_maxsize=16,
+            stream_wait_empty=False,
+            worker_redirect_stdouts=False,
+            loghandlers=[logs.JsonLines()],
+        )
+        app.conf.web_enabled = False
+        install(app, self._starting_points)
+        app.on_start = self._on_start(app.on_start)
+        app.on_partitions_revoked.connect(self._revoked)
+        channel = batches(app, *self.topics)
+
+        @app.agent(channel, name=f"laurel.{self.kind}")  # type: ignore[untyped-decorator]
+        async def feed(stream: Any) -> None:
+            async for event in stream.events():
+                batch: Batch = event.value
+                await self.lanes.put(batch)
+
+        return app
+
+    def _on_start(self, then: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def on_start() -> None:
+            logging.getLogger().setLevel(logging.WARNING)
+            self.pool = await self._stack.enter_async_context(open_pool(self.settings))
+            self.producer = await self._stack.enter_async_context(open_producer(self.settings))
+            await self.open()
+            for name, (seconds, step) in self.steps().items():
+                task = asyncio.create_task(_forever(name, seconds, step), name=name)
+                self._loops.append(task)
+            await then()
+            logs.log("started", app=self.kind, instance=self.settings.instance(self.kind))
+
+        return on_start
+
+    async def _starting_points(self, extents: Mapping[TP, Extent]) -> Mapping[TP, int]:
+        """Where Postgres says each assigned partition starts; waits while Postgres is away."""
+        await self.lanes.drop()
+        self.forget(list(extents))
+        tries = 0
+        while True:
+            try:
+                ids = await asyncio.to_thread(topic_ids, self.settings)
+                async with self.pool.connection() as connection:
+                    known = await positions.read(connection, self.kind)
+                places = {(tp.topic, tp.partition): extent for tp, extent in extents.items()}
+                starts = positions.check(self.kind, places, ids, known)
+                return {tp: starts[tp.topic, tp.partition] for tp in extents}
+            except PASSING as fault:
+                logs.log("database", fault=type(fault).__name__, why=str(fault).strip())
+            except BaseException as fault:  # noqa: BLE001 -- Faust would log it and read on
+                die(fault, app=self.kind)
+            await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
+            tries += 1
+
+    async def _revoked(self, _: faust.App, revoked: set[TP], **__: Any) -> None:
+        await self.lanes.drop(revoked)
+        self.forget(list(revoked))
+
+    async def _seek(self, tp: TP, position: int) -> None:
+        consumer: BatchConsumer = self.app.consumer
+        await consumer.seek_back(tp, position)
+
+
+async def _forever(name: str, seconds: float, step: Step) -> None:
+    """Do the step again and again: at once while there is something to do, else after a while."""
+    tries = 0
+    while True:
+        try:
+            done = await step()
+            tries = 0
+        except (*PASSING, KafkaError) as fault:
+            logs.log("loop", name=name, fault=type(fault).__name__, why=str(fault).strip())
+            done = 0
+            tries += 1
+        except asyncio.CancelledError:
+            raise
+        except BaseException as fault:  # noqa: BLE001 -- whatever it is, nothing may go on
+            die(fault, loop=name)
+        pause = seconds if not tries else max(seconds, BACK_OFF[min(tries, len(BACK_OFF) - 1)])
+        await asyncio.sleep(0 if done else pause)
+
+
+def run(worker: Worker) -> None:
+    """Run a worker and end the process with its exit code."""
+    try:
+        code = worker.run()
+    except Exception as fault:  # noqa: BLE001 -- the last stop before the process ends
+        die(fault, app=worker.kind)
+    sys.exit(code)

@@ -1,0 +1,289 @@
+"""How do timeline records become states, rows and alerts? One transaction per partition batch.
+
+A transaction ends at the first tick it meets, so that a tick fires on what stands in the database.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from faust.types import TP
+from pydantic import TypeAdapter
+
+from projections.rows import rows
+from projections.store import StateKey, Store, Stored, Written
+from schemas.envelope import Unreadable, decode, from_epoch_ms
+from schemas.facts import EPOCH, Fact, Tick
+from schemas.topics import CATALOGUE
+
+from .append import partition_of
+from .database import Connection, Pool
+from .failpoints import failpoint
+from .fold import BY_NAME, FIRED_AT_MOST, Fold, Missing
+from .logs import log
+from .remembered import Remembered, fingerprint
+from .settings import Settings
+from .stop import Beyond, Fenced, PositionLost, StateTooNew, TimelineHole, Undecodable
+from .transport import Record
+
+TICK_AHEAD = timedelta(seconds=60)
+"""A tick that claims to be further ahead of its log time than this is ignored and counted."""
+
+Recheck = Callable[[TP], Awaitable[None]]
+"""Ask Kafka again whether topic and position fit; raises the `Stop` that names what does not."""
+
+
+@dataclass
+class Partition:
+    """What a worker keeps of a partition it owns; valid only for the position it was loaded at."""
+
+    position: int
+    remembered: Remembered
+    cache: dict[StateKey, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The position row, locked: where the partition stands."""
+
+    next_offset: int
+    log_time: datetime
+    ticked: datetime
+    parked: frozenset[int]
+
+
+@dataclass
+class Reading:
+    """What a transaction folds: facts not seen before, and the tick that ends it."""
+
+    facts: list[tuple[int, Fact]]
+    tick: tuple[int, Tick] | None
+    log_time: datetime
+    end: int
+
+
+class Engine:
+    """Folds batches of the timeline; `quiet_until` is set by a rebuild, which sends nothing old."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        recheck: Recheck,
+        quiet_until: Mapping[int, int] | None = None,
+        cached_at_most: int = 100_000,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._recheck = recheck
+        self._quiet_until = quiet_until or {}
+        self._cached_at_most = cached_at_most
+        self._partitions: dict[int, Partition] = {}
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Drop what is kept of these partitions: they are revoked, or about to be sought."""
+        for partition in partitions:
+            self._partitions.pop(partition, None)
+
+    def position(self, partition: int) -> int | None:
+        """How far this worker has come in a partition, if it has folded any of it."""
+        kept = self._partitions.get(partition)
+        return kept.position if kept else None
+
+    async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
+        """Fold a batch; raises `Beyond` where it begins beyond the position, and each `Stop`."""
+        async with self._pool.connection() as connection:
+            try:
+                while records:
+                    failpoint("engine.batch")
+                    async with connection.transaction():
+                        records, keep = await self._transact(connection, tp, records, sought)
+                        failpoint("engine.before_commit")
+                    keep()
+                    failpoint("engine.committed")
+            except BaseException:
+                self.forget([tp.partition])
+                raise
+
+    async def _transact(
+        self, connection: Connection, tp: TP, records: list[Record], sought: bool
+    ) -> tuple[list[Record], Callable[[], None]]:
+        """Fold up to the first tick or hole; returns the rest, and what to do once committed."""
+        store = Store(connection, tp.topic, tp.partition)
+        place = await self._lock(store)
+        failpoint("engine.locked")
+        batch = await self._dense(tp, records, place, sought)
+        if not batch:
+            return [], lambda: None
+        kept = await self._kept(store, place)
+        reading = self._read(tp, batch, place, kept.remembered)
+        fold, exact = await self._fold(store, kept, reading)
+        failpoint("engine.folded")
+        await store.write_states(
+            [_written(key, fold.state(key), key in exact) for key in {*fold.changed, *exact}]
+        )
+        await store.write_rows(rows(fold.changed))
+        await store.write_alerts(fold.decided, self._quiet_until.get(tp.partition, 0))
+        await store.write_remembered(
+            kept.remembered.take_fresh(), kept.remembered.oldest(), reading.end
+        )
+        failpoint("engine.written")
+        ticked = reading.tick[1].now if reading.tick else place.ticked
+        if not await store.move(place.next_offset, reading.end, reading.log_time, ticked):
+            raise Fenced(f"position of {tp.topic}[{tp.partition}] is no longer {place.next_offset}")
+        rest = [record for record in records if record.offset >= reading.end]
+        return rest, lambda: self._keep(tp.partition, kept, fold, reading.end)
+
+    async def _lock(self, store: Store) -> Place:
+        row = await store.lock()
+        if row is None:
+            raise PositionLost(f"the position of {store.topic}[{store.partition}] is gone")
+        return Place(row[0], row[1] or EPOCH, row[2] or EPOCH, frozenset(row[3] or ()))
+
+    async def _dense(
+        self, tp: TP, records: list[Record], place: Place, sought: bool
+    ) -> list[Record]:
+        """The records from the position on, up to the first hole."""
+        batch = [record for record in records if record.offset >= place.next_offset]
+        if not batch:
+            await self._recheck(tp)
+            return []
+        if batch[0].offset > place.next_offset:
+            if not sought:
+                raise Beyond(place.next_offset)
+            await self._recheck(tp)
+            raise TimelineHole(
+                f"{tp.topic}[{tp.partition}]: the position is {place.next_offset}, Kafka goes on at"
+                f" {batch[0].offset} even after seeking back"
+            )
+        for i, record in enumerate(batch):
+            if record.offset != place.next_offset + i:
+                return batch[:i]
+        return batch
+
+    def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
+        """Decode what was not folded before, up to and with the first tick that counts."""
+        facts = []
+        log_time = place.log_time
+        for record in batch:
+            log_time = max(log_time, from_epoch_ms(record.timestamp))
+            if record.offset in place.parked:
+                log("passed_over", partition=tp.partition, offset=record.offset)
+                continue
+            try:
+                told = decode(record.value)
+            except Unreadable as fault:
+                raise Undecodable(
+                    f"{tp.topic}[{tp.partition}] offset {record.offset}: {fault}."
+                    f" `laurel park {tp.partition} {record.offset} --reason …` passes it over"
+                ) from None
+            if isinstance(told.fact, Tick):
+                if told.fact.now > log_time + TICK_AHEAD:
+                    log("tick_ahead", partition=tp.partition, offset=record.offset)
+                    continue
+                tick = Tick(now=max(place.ticked, told.fact.now))
+                return Reading(facts, (record.offset, tick), log_time, record.offset + 1)
+            self._check_place(tp, record, told.key)
+            if remembered.is_repeat(fingerprint(*told.name), log_time.date()):
+                log("repeat", partition=tp.partition, offset=record.offset)
+                continue
+            facts.append((record.offset, told.fact))
+        return Reading(facts, None, log_time, batch[-1].offset + 1)
+
+    def _check_place(self, tp: TP, record: Record, key: str) -> None:
+        wanted = partition_of(key, self._settings.laurel_partitions)
+        if record.key != key.encode() or (key != CATALOGUE and wanted != tp.partition):
+            raise Undecodable(
+                f"{tp.topic}[{tp.partition}] offset {record.offset}: the record belongs to"
+                f" {key!r} in partition {wanted}, not under key {record.key!r} here"
+            )
+
+    async def _fold(
+        self, store: Store, kept: Partition, reading: Reading
+    ) -> tuple[Fold, set[StateKey]]:
+        """Fold facts, then the tick; returns the fold and the states whose deadline was asked."""
+
+        def facts() -> Fold:
+            fold = Fold(kept.cache)
+            for offset, fact in reading.facts:
+                fold.fact(fact, offset)
+            return fold
+
+        fold = await self._complete(store, kept, facts)
+        if reading.tick is None:
+            return fold, set()
+        offset, tick = reading.tick
+        asked = await self._due(store, kept, fold, tick)
+
+        def fired() -> Fold:
+            after = Fold(kept.cache, dict(fold.changed), list(fold.decided))
+            after.fire(after.due(asked, tick), tick, offset)
+            return after
+
+        return await self._complete(store, kept, fired), asked
+
+    async def _complete(self, store: Store, kept: Partition, attempt: Callable[[], Fold]) -> Fold:
+        """Fold again with what was missing, until nothing is."""
+        while True:
+            try:
+                fold = attempt()
+                fold.finish()
+            except Missing as missing:
+                stored = await store.load(missing.keys)
+                kept.cache.update(dict.fromkeys(missing.keys))
+                kept.cache.update((row.key, _read_state(row)) for row in stored)
+            else:
+                return fold
+
+    async def _due(self, store: Store, kept: Partition, fold: Fold, tick: Tick) -> set[StateKey]:
+        """States whose stored deadline has passed; it may lie earlier than their true one."""
+        asked: dict[StateKey, datetime | None] = {}
+        last: Stored | None = None
+        while True:
+            page = await store.due(tick.now, last, FIRED_AT_MOST)
+            for row in page:
+                kept.cache.setdefault(row.key, _read_state(row))
+                asked[row.key] = BY_NAME[row.key[0]].deadline(fold.state(row.key))
+            if len(page) < FIRED_AT_MOST:
+                return set(asked)
+            last = page[-1]
+            sure = [due for due in asked.values() if due and last.due_at and due <= last.due_at]
+            if len(sure) >= FIRED_AT_MOST:
+                return set(asked)
+
+    async def _kept(self, store: Store, place: Place) -> Partition:
+        kept = self._partitions.get(store.partition)
+        if kept is None or kept.position != place.next_offset:
+            kept = Partition(place.next_offset, Remembered(self._settings.laurel_ids_remembered))
+            for day, packed in await store.remembered():
+                kept.remembered.load(day, packed)
+            self._partitions[store.partition] = kept
+        return kept
+
+    def _keep(self, partition: int, kept: Partition, fold: Fold, position: int) -> None:
+        """The transaction is committed: what it wrote is what is known from here on."""
+        if len(kept.cache) > self._cached_at_most:
+            kept.cache.clear()
+        kept.cache.update(fold.changed)
+        kept.position = position
+        self._partitions[partition] = kept
+
+
+_ADAPTERS = {name: TypeAdapter[Any](handler.State) for name, handler in BY_NAME.items()}
+
+
+def _read_state(row: Stored) -> Any:
+    handler = BY_NAME.get(row.key[0])
+    if handler is None or row.version != handler.VERSION:
+        raise StateTooNew(
+            f"state {row.key[0]}|{row.key[1]} has version {row.version}, this code reads"
+            f" {handler.VERSION if handler else 'no such handler'}: run `laurel rebuild`"
+        )
+    return _ADAPTERS[row.key[0]].validate_json(row.state)
+
+
+def _written(key: StateKey, state: Any, exact: bool) -> Written:
+    handler = BY_NAME[key[0]]
+    text = _ADAPTERS[key[0]].dump_json(state).decode()
+    return Written(key, handler.VERSION, text, handler.deadline(state), exact)

@@ -1,0 +1,137 @@
+"""What do these records lead to? Handlers folded over states, without I/O.
+
+A fold that meets a state it was not given goes on to find out what else is missing, then asks for
+all of it and is done again: it is pure, so it may.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handlers import HANDLERS
+from handlers.handler import Handler
+from projections.store import StateKey
+from schemas.alerts import AlertChanged
+from schemas.facts import Tick
+
+from .stop import HandlerFailed
+
+FIRED_AT_MOST = 10_000
+"""States that one tick fires; the partition's owner appends another tick while more are due."""
+
+BY_NAME: dict[str, Handler] = {handler.NAME: handler for handler in HANDLERS}
+
+
+class Missing(Exception):
+    """These states must be loaded before the records can be folded."""
+
+    def __init__(self, keys: set[StateKey]) -> None:
+        super().__init__(f"{len(keys)} states are missing")
+        self.keys = keys
+
+
+@dataclass
+class Fold:
+    """Records folded so far: what changed, and what was decided.
+
+    `known` are states as they stand in the database (`None`: none stored yet).
+    """
+
+    known: Mapping[StateKey, Any]
+    changed: dict[StateKey, Any] = field(default_factory=dict)
+    decided: list[tuple[int, AlertChanged]] = field(default_factory=list)
+    _missing: set[StateKey] = field(default_factory=set)
+
+    def fact(self, event: object, offset: int) -> None:
+        """Fold one record; raises `HandlerFailed`, later `Missing` by `finish`."""
+        self._drain(deque([(event, None)]), offset)
+
+    def due(self, candidates: Iterable[StateKey], tick: Tick) -> list[StateKey]:
+        """The states that this tick fires, in order: the first by (deadline, handler, key)."""
+        waiting = []
+        for key in {*candidates, *self.changed}:
+            state = self.state(key)
+            deadline = BY_NAME[key[0]].deadline(state)
+            if deadline is not None and deadline <= tick.now:
+                waiting.append((deadline, *key))
+        return [(handler, key) for _, handler, key in sorted(waiting)[:FIRED_AT_MOST]]
+
+    def fire(self, keys: Iterable[StateKey], tick: Tick, offset: int) -> None:
+        """Fire these states; one whose deadline another's firing moved is passed over."""
+        for key in keys:
+            handler = BY_NAME[key[0]]
+            before = self.state(key)
+            deadline = handler.deadline(before)
+            if deadline is None or deadline > tick.now:
+                continue
+            derived = self._call(handler, offset, handler.decide, tick, before, None)
+            state = self._own(handler, before, derived, None, offset)
+            again = handler.deadline(state)
+            if again is not None and again <= tick.now and not self._missing:
+                raise HandlerFailed(
+                    f"{handler.NAME} is still due at {again} after it fired at {tick.now}, in the"
+                    f" state {key[1]}, at offset {offset}"
+                )
+            self.changed[key] = state
+            self._drain(deque((event, handler) for event in derived), offset)
+
+    def finish(self) -> None:
+        """Raises `Missing` where states were met that had not been loaded."""
+        if self._missing:
+            raise Missing(self._missing)
+
+    def _drain(self, queue: deque[tuple[Any, Handler | None]], offset: int) -> None:
+        while queue:
+            event, said_by = queue.popleft()
+            if isinstance(event, AlertChanged):
+                self.decided.append((offset, event))
+                continue
+            for handler in HANDLERS:
+                if handler is not said_by and isinstance(event, handler.ACCEPTS):
+                    derived = self._react(handler, event, offset)
+                    queue.extend((event, handler) for event in derived)
+
+    def _react(self, handler: Handler, event: Any, offset: int) -> list[Any]:
+        key = (handler.NAME, handler.key(event))
+        before = self.state(key)
+        read = None
+        reads = handler.reads(event)
+        if reads:
+            read = handler.Read(**{name: self.state(other) for name, other in reads.items()})
+        derived: list[Any] = self._call(handler, offset, handler.decide, event, before, read)
+        state = self._call(handler, offset, handler.evolve, before, event, read)
+        state = self._own(handler, state, derived, read, offset)
+        if state is not before:
+            self.changed[key] = state
+        return derived
+
+    def _own(
+        self, handler: Handler, state: Any, derived: Iterable[Any], read: Any, offset: int
+    ) -> Any:
+        """What a handler decides and also accepts, it remembers at once."""
+        for event in derived:
+            if isinstance(event, handler.ACCEPTS):
+                state = self._call(handler, offset, handler.evolve, state, event, read)
+        return state
+
+    def state(self, key: StateKey) -> Any:
+        """A state as it stands now, with what was folded so far."""
+        if key in self.changed:
+            return self.changed[key]
+        if key not in self.known:
+            self._missing.add(key)
+            return BY_NAME[key[0]].State()
+        state = self.known[key]
+        return BY_NAME[key[0]].State() if state is None else state
+
+    def _call(self, handler: Handler, offset: int, step: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return step(*given)
+        except Exception as error:
+            if self._missing:
+                raise Missing(self._missing) from None
+            raise HandlerFailed(
+                f"{handler.NAME}.{step.__name__} at offset {offset}:"
+                f" {type(error).__name__}: {error}"
+            ) from error

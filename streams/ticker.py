@@ -1,0 +1,85 @@
+"""When is it time to say what time it is? The owner of a partition appends ticks to it.
+
+A tick claims no more than intake has forwarded, one is outstanding at most, and while the clock is
+driven the player says it.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+from aiokafka import AIOKafkaProducer
+
+from schemas.envelope import encode_tick
+from schemas.topics import CATALOGUE, INTAKE, TIMELINE
+
+from . import clock, positions
+from .database import Connection, Pool
+from .failpoints import failpoint
+from .settings import Settings
+
+HEARTBEAT = timedelta(hours=1)
+
+
+async def append_tick(producer: AIOKafkaProducer, topic: str, partition: int, now: datetime) -> int:
+    """Append a tick; returns its offset once it is acknowledged."""
+    record = await producer.send_and_wait(
+        topic, encode_tick(now, partition), key=CATALOGUE.encode(), partition=partition
+    )
+    return int(record.offset)
+
+
+class Ticker:
+    """Appends ticks for the partitions that this worker owns."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        producer: AIOKafkaProducer,
+        position: Callable[[int], int | None],
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._producer = producer
+        self._position = position
+        self._outstanding: dict[int, int] = {}
+
+    async def tick(self, partitions: Collection[int]) -> int:
+        """One look at the clock; returns how many ticks were appended."""
+        async with self._pool.connection() as connection:
+            if (await clock.read(connection)).driven:
+                return 0
+            now = await positions.watermark(connection, map(self._settings.topic, INTAKE))
+            if now is None:
+                return 0
+            wanted = await self._wanted(connection, partitions, now)
+        for partition in wanted:
+            failpoint("ticker.before")
+            self._outstanding[partition] = await append_tick(
+                self._producer, self._settings.topic(TIMELINE), partition, now
+            )
+            failpoint("ticker.appended")
+        return len(wanted)
+
+    async def _wanted(
+        self, connection: Connection, partitions: Collection[int], now: datetime
+    ) -> list[int]:
+        idle = [partition for partition in partitions if not self._waits(partition)]
+        cursor = await connection.execute(
+            """
+            -- which partitions have something due, or have not heard the clock for an hour?
+            SELECT partition FROM positions p
+            WHERE app = 'engine' AND topic = %s AND partition = ANY(%s)
+              AND (coalesce(ticked < %s, true)
+                   OR EXISTS (SELECT FROM states s
+                              WHERE s.partition = p.partition AND s.due_at <= %s))
+            """,
+            (self._settings.topic(TIMELINE), idle, now - HEARTBEAT, now),
+        )
+        return [row[0] for row in await cursor.fetchall()]
+
+    def _waits(self, partition: int) -> bool:
+        """Whether this worker's last tick is still to be folded."""
+        appended = self._outstanding.get(partition)
+        position = self._position(partition)
+        return appended is not None and (position is None or position <= appended)

@@ -1,0 +1,44 @@
+"""Which kinds of worker are there, and what does each do beside folding its batches?"""
+
+from collections.abc import Mapping
+
+from faust.types import TP
+
+from schemas.topics import ALERTS, TIMELINE
+
+from .apps import Step, Worker
+from .engine import Engine
+from .lanes import Work
+from .relay import relay
+from .ticker import Ticker
+
+
+class EngineWorker(Worker):
+    """Folds the timeline, says what time it is, and relays alerts of the partitions it owns."""
+
+    kind = "engine"
+
+    async def open(self) -> None:
+        self.engine = Engine(self.settings, self.pool, self.recheck)
+        self.ticker = Ticker(self.settings, self.pool, self.producer, self.engine.position)
+
+    @property
+    def work(self) -> Work:
+        async def fold(tp: TP, records: list[object], sought: bool) -> None:
+            await self.engine.work(tp, records, sought)
+
+        return fold
+
+    def steps(self) -> Mapping[str, tuple[float, Step]]:
+        return {"ticker": (0.25, self._tick), "relay": (0.1, self._relay)}
+
+    def forget(self, partitions: list[TP]) -> None:
+        self.engine.forget(tp.partition for tp in partitions)
+
+    async def _tick(self) -> int:
+        await self.ticker.tick(self.owned(self.settings.topic(TIMELINE)))
+        return 0
+
+    async def _relay(self) -> int:
+        owned = self.owned(self.settings.topic(TIMELINE))
+        return await relay(self.pool, self.producer, self.settings.topic(ALERTS), owned)
