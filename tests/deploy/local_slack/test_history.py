@@ -1,0 +1,73 @@
+"""What does reading a conversation give back, and what does it keep to itself?"""
+
+import json
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+
+from tests.deploy.local_slack.cards import MILESTONE, refused, texts
+
+
+def test_metadata_is_stripped_unless_all_of_it_is_asked_for(client: WebClient) -> None:
+    metadata = {"event_type": "alert", "event_payload": {"delivery_id": "d-9"}}
+    posted = client.chat_postMessage(channel="general", text="t", metadata=metadata)
+    channel = posted["channel"]
+    [without] = client.conversations_history(channel=channel)["messages"]
+    [whole] = client.conversations_history(channel=channel, include_all_metadata=True)["messages"]
+    assert "delivery_id" not in json.dumps(without)
+    assert "delivery_id" not in json.dumps(posted.data)
+    assert whole["metadata"] == metadata
+
+
+def test_blocks_come_back_with_ids_and_defaults_as_slack_adds_them(client: WebClient) -> None:
+    posted = client.chat_postMessage(channel="general", text="t", blocks=MILESTONE[:2])
+    [read] = client.conversations_history(channel=posted["channel"])["messages"]
+    header, first = read["blocks"]
+    assert header["text"]["emoji"] is True
+    assert first["text"]["verbatim"] is False
+    assert header["block_id"] != first["block_id"]
+
+
+def test_history_comes_newest_first_in_pages_that_miss_and_repeat_nothing(
+    client: WebClient,
+) -> None:
+    posted = [client.chat_postMessage(channel="general", text=str(n)) for n in range(7)]
+    pages = client.conversations_history(channel=posted[0]["channel"], limit=3)
+    assert [texts(page) for page in pages] == [["6", "5", "4"], ["3", "2", "1"], ["0"]]
+
+
+def test_history_keeps_to_the_bounds_and_counts_them_in_when_inclusive(client: WebClient) -> None:
+    posted = [client.chat_postMessage(channel="general", text=str(n)) for n in range(5)]
+    channel = posted[0]["channel"]
+    bounds = {"channel": channel, "oldest": posted[1]["ts"], "latest": posted[3]["ts"]}
+    history = client.conversations_history
+    assert texts(history(**bounds)) == ["2"]
+    assert texts(history(**bounds, inclusive=True)) == ["3", "2", "1"]
+    assert texts(history(channel=channel, oldest=posted[3]["ts"])) == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"limit": 1000}, "invalid_limit"),
+        ({"limit": 0}, "invalid_limit"),
+        ({"cursor": "x"}, "invalid_cursor"),
+        ({"oldest": "soon"}, "invalid_ts_oldest"),
+        ({"latest": "late"}, "invalid_ts_latest"),
+    ],
+)
+def test_history_refuses_nonsense_by_name(
+    client: WebClient, wrong: dict[str, Any], error: str
+) -> None:
+    assert refused(client.conversations_history, channel="general", **wrong)[0] == error
+
+
+def test_replies_are_counted_at_their_parent_and_are_not_in_history(client: WebClient) -> None:
+    parent = client.chat_postMessage(channel="general", text="parent")
+    for text in ("one", "two"):
+        client.chat_postMessage(channel="general", text=text, thread_ts=parent["ts"])
+    [read] = client.conversations_history(channel=parent["channel"])["messages"]
+    assert (read["text"], read["reply_count"]) == ("parent", 2)
+    lost = {"channel": "general", "text": "t", "thread_ts": "1.000001"}
+    assert refused(client.chat_postMessage, **lost)[0] == "thread_not_found"
