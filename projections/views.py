@@ -1,0 +1,95 @@
+"""What do analysts read? Views with stable names over rebuildable tables, people and the ledger."""
+
+
+def _latest(column: str) -> str:
+    """The last writer's word for a column, by (time, id); facts that leave it out do not count."""
+    return (
+        f"(array_agg({column} ORDER BY at DESC, source_id DESC)"
+        f" FILTER (WHERE {column} IS NOT NULL))[1] AS {column}"
+    )
+
+
+CUSTOMERS = f"""
+-- a customer as the directory has it now
+SELECT customer, {_latest("name")}, {_latest("csm_email")}, {_latest("csm_name")},
+       {_latest("zone")}, {_latest("segment")}, {_latest("arr")}, {_latest("health")},
+       coalesce(bool_or(ended), false) AS ended
+FROM customer_facts GROUP BY customer
+"""
+
+COURSES = f"""
+-- a course as the catalogue has it now
+SELECT course, {_latest("name")}, {_latest("type")}, {_latest("modules")},
+       {_latest("certificate")}, {_latest("certificate_name")}, {_latest("validity_months")},
+       {_latest("patience_days")}, {_latest("next_courses")},
+       coalesce(bool_or(retired), false) AS retired
+FROM course_facts GROUP BY course
+"""
+
+MEMBERS = f"""
+-- who belongs to which customer now, in which role
+SELECT customer, person,
+       (array_agg(kind ORDER BY at DESC, (kind = 'left') DESC, source_id DESC)
+        FILTER (WHERE kind IN ('joined', 'left')))[1] = 'joined' AS active,
+       {_latest("role")}, {_latest("level")}
+FROM membership_facts GROUP BY customer, person
+"""
+
+USER_TRAINING = """
+-- how far has each person come in each course? (PRD-104 4.1; one row per person and course)
+SELECT md5(t.customer || '|' || t.person || '|' || t.course)::uuid AS id,
+       t.customer AS customer_id,
+       t.person AS user_id,
+       p.email AS user_email,
+       coalesce(p.name, p.lms_name, 'a former user') AS user_name,
+       t.course AS course_id,
+       c.name AS course_name,
+       c.type AS course_type,
+       t.status,
+       t.active,
+       t.started_at,
+       t.completed_at,
+       t.score,
+       (SELECT l.url FROM certificate_links l
+        WHERE l.customer = t.customer AND l.person = t.person
+          AND l.subject IN (t.course, c.certificate)
+        ORDER BY l.at DESC LIMIT 1) AS certificate_url,
+       EXISTS (SELECT FROM alerts a JOIN deliveries d ON d.alert = a.alert
+               WHERE a.customer = t.customer AND d.posted > 0
+                 AND a.subject IN (t.person || '|' || t.course,
+                                   t.person || '|' || c.certificate)) AS csm_notified,
+       t.created_at,
+       t.updated_at
+FROM training t
+LEFT JOIN people p ON p.person = t.person
+LEFT JOIN courses c ON c.course = t.course
+"""
+
+CERTIFICATE_REGISTER = """
+-- who holds which certificate, and until when?
+SELECT r.customer AS customer_id, r.person AS user_id,
+       coalesce(p.name, p.lms_name, 'a former user') AS user_name,
+       r.certificate AS certificate_id, c.certificate_name, r.course AS course_id,
+       r.status, r.number, r.earned_at, r.renewed_at, r.last_day, r.revoked_at
+FROM certificates r
+LEFT JOIN people p ON p.person = r.person
+LEFT JOIN courses c ON c.course = r.course
+"""
+
+ALERT_LOG = """
+-- which alerts were raised, why, and did the CSM hear of them?
+SELECT a.alert AS alert_id, a.rule, a.rule_version, a.customer AS customer_id, a.subject,
+       a.status, a.version, a.at, a.raised_at, a.causes, a."values",
+       coalesce(d.state, CASE WHEN a.notify THEN 'pending' ELSE 'silent' END) AS delivery,
+       d.channel, d.sent_at
+FROM alerts a LEFT JOIN deliveries d ON d.alert = a.alert
+"""
+
+VIEWS = {
+    "customers": CUSTOMERS,
+    "courses": COURSES,
+    "members": MEMBERS,
+    "user_training": USER_TRAINING,
+    "certificate_register": CERTIFICATE_REGISTER,
+    "alert_log": ALERT_LOG,
+}
