@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,13 +102,13 @@ class Lock:
 
 
 class Child:
-    """A program running in a session of its own, writing its output to a log."""
+    """A program in a session of its own, its output going to a log or where ours goes."""
 
     def __init__(
         self,
         name: str,
         command: Sequence[str | Path],
-        log: Path,
+        log: Path | None,
         *,
         record: Path,
         environment: Mapping[str, str] | None = None,
@@ -119,14 +119,13 @@ class Child:
         self.name = name
         self.log = log
         self.record = record
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with log.open("ab") if log else nullcontext() as output:
             self._process = _spawner.submit(
                 lambda: subprocess.Popen(
                     [str(word) for word in command],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stderr=output and subprocess.STDOUT,
                     env=None if environment is None else dict(environment),
                     cwd=folder,
                     start_new_session=True,
@@ -148,16 +147,15 @@ class Child:
         """The exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
-    def send(self, number: signal.Signals) -> None:
-        """Send one signal to the program itself."""
-        self._process.send_signal(number)
+    def ask(self, politely: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end, without waiting for it."""
+        self._process.send_signal(politely)
 
     def end(self, politely: signal.Signals = signal.SIGTERM, seconds: float = 20) -> None:
         """Ask it to end, insist after that many seconds, and return when it has."""
-        if self.status is None:
-            self.send(politely)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(seconds)
+        self.ask(politely)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
         self.kill()
 
     def kill(self) -> None:
@@ -170,9 +168,12 @@ class Child:
             _insist(pid, since, seconds=5)
         self.record.unlink(missing_ok=True)
 
-    def tail(self, lines: int = 20) -> str:
-        """The last lines of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def last_words(self, lines: int = 20) -> str:
+        """The last lines of its log, or where it said them."""
+        if self.log is None:
+            return "its words are above"
+        words = self.log.read_text(errors="replace").splitlines()[-lines:]
+        return f"{self.log} ends:\n" + "\n".join(words)
 
 
 def end_left_over(record: Path, politely: signal.Signals = signal.SIGTERM) -> bool:
@@ -195,7 +196,7 @@ def end_process(pid: int, since: str, politely: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, politely)
     for member, began in [(pid, since), *family]:
-        _insist(member, began, seconds=10)
+        _insist(member, began, seconds=5)
 
 
 def _insist(pid: int, since: str | None, seconds: float) -> None:

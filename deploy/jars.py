@@ -6,10 +6,11 @@ Maven fetches them once; `kafka/checksums` says what each must be, and is believ
 import hashlib
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from deploy.children import Lock, PartsError
-from deploy.tools import JAVA, MAVEN, locate
+from deploy.tools import JAVA, MAVEN, follow, locate
 
 RECIPE = Path(__file__).resolve().parent / "kafka"
 LIBS = Path(__file__).resolve().parents[1] / ".parts" / "kafka" / "libs"
@@ -42,6 +43,7 @@ def java(libs: Path, *options: str) -> list[str]:
     return [str(locate(JAVA)), "-XX:+UseSerialGC", *options, logging, "-cp", classes]
 
 
+@cache
 def class_archive(libs: Path) -> Path:
     """Where the class archive for this Java, these jars and this folder belongs."""
     version = subprocess.run([locate(JAVA), "-version"], capture_output=True, check=True).stderr
@@ -67,22 +69,10 @@ def _run_maven(libs: Path, tell: Callable[[str], None]) -> None:
         *("-DincludeScope=runtime", f"-DoutputDirectory={libs}"),
     ]
     wanted = set(known())
+
+    def arrived(line: str) -> bool:
+        words = line.partition(" (")[0]
+        return "Downloaded" in words and words.rpartition("/")[2].strip() in wanted
+
     tell(f"fetching Kafka by Maven: {len(wanted)} jars, 44 MB")
-    said: list[str] = []
-    arrived = 0
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as maven:
-        for line in maven.stdout or []:
-            said.append(line)
-            words = line.split(" (")[0]
-            if "Downloaded" in words and words.rpartition("/")[2].strip() in wanted:
-                arrived += 1
-                if arrived % 10 == 0:
-                    tell(f"  {arrived} of {len(wanted)} jars")
-    if maven.returncode:
-        raise PartsError("Maven could not fetch Kafka's jars:\n" + "".join(said[-20:]))
+    follow(command, arrived, len(wanted), "jars")

@@ -4,11 +4,19 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from deploy.children import PartsError
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ MAVEN = Tool("Maven", "maven", find_maven)
 POSTGRES = Tool("PostgreSQL 15 or later", "postgresql", find_postgres)
 
 
+@cache
 def locate(tool: Tool) -> Path:
     """Where this tool is; installed first, where we may, when it lacks."""
     found = tool.find()
@@ -79,7 +88,7 @@ def locate(tool: Tool) -> Path:
     return found
 
 
-def install(tools: list[Tool], tell: Callable[[str], None] = print) -> None:
+def install(tools: list[Tool], tell: Callable[[str], None] = say) -> None:
     """Install these by apt-get as root on Debian or Ubuntu; elsewhere raise, naming the command."""
     names = " and ".join(tool.name for tool in tools)
     packages = [tool.package for tool in tools]
@@ -100,12 +109,37 @@ def install(tools: list[Tool], tell: Callable[[str], None] = print) -> None:
 
 def apt_get(*words: str) -> None:
     """Run apt-get without questions; its output is shown, because downloads take a while."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    answers = {"DEBIAN_FRONTEND": "noninteractive", "UCF_FORCE_CONFFOLD": "1"}
     done = subprocess.run(
-        ["apt-get", "-q", "-y", *words], env=environment, stdin=subprocess.DEVNULL, check=False
+        ["apt-get", "-q", "-y", *words],
+        env=os.environ | answers,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     if done.returncode:
         raise PartsError(f"apt-get {' '.join(words)} failed; its words are above")
+
+
+def follow(
+    command: Sequence[str | Path], counts: Callable[[str], bool], total: int, what: str
+) -> None:
+    """Run a long program, saying now and then how many of its lines counted."""
+    said: list[str] = []
+    counted = 0
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as program:
+        for line in program.stdout or []:
+            said.append(line)
+            counted += counts(line)
+            if counts(line) and counted % 10 == 0:
+                say(f"  {counted} of {total} {what}")
+    if program.returncode:
+        raise PartsError(f"{Path(command[0]).name} failed:\n" + "".join(said[-20:]))
 
 
 def _without_a_cluster() -> None:

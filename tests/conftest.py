@@ -50,7 +50,9 @@ class OwnBroker(Broker, Own, Protocol):
 
 
 class OwnServer(Server, Own, Protocol):
-    """A Postgres to be rough with."""
+    """A Postgres to be rough with; restarted immediately, it breaks every connection."""
+
+    def restart(self, immediately: bool = False) -> None: ...
 
 
 class Given:
@@ -72,10 +74,11 @@ def in_docker() -> bool:
 def parts_home() -> Iterator[Path]:
     """A folder for the session's parts, which Postgres' account may enter."""
     temporary = Path(tempfile.gettempdir())
-    for old in temporary.glob("laurel-tests-*"):
-        lock = Lock(old / "lock")
+    for old in temporary.glob("laurel-tests-*/lock"):
+        lock = Lock(old)
         if lock.take():
-            shutil.rmtree(old)
+            # What a killed session left; another may be clearing it too.
+            shutil.rmtree(old.parent, ignore_errors=True)
             lock.release()
     home = Path(tempfile.mkdtemp(prefix="laurel-tests-"))
     home.chmod(0o755)

@@ -5,14 +5,9 @@ from collections.abc import Callable
 
 from testcontainers.core.container import DockerContainer
 
-from deploy.parts import (
-    CLUSTER_ID,
-    KAFKA_SETTINGS,
-    SCRATCH_SETTINGS,
-    free_port,
-    kafka_answers,
-    postgres_answers,
-)
+from deploy.broker import CLUSTER_ID, SCRATCH_SETTINGS, SETTINGS, kafka_answers
+from deploy.part import free_port
+from deploy.server import postgres_answers
 
 
 class Part:
@@ -58,7 +53,7 @@ class Kafka(Part):
 
     def __init__(self, settings: dict[str, str] | None = None) -> None:
         super().__init__(kafka_answers)
-        lines = KAFKA_SETTINGS | SCRATCH_SETTINGS
+        lines = SETTINGS | SCRATCH_SETTINGS
         # One port inside and outside, because the broker also calls itself by what it advertises.
         lines |= {
             "controller.quorum.voters": "1@127.0.0.1:9093",
@@ -87,6 +82,12 @@ class Postgres(Part):
         lines = {"fsync": "off", "full_page_writes": "off"} | (settings or {})
         options = [f"-c {key}={value}" for key, value in lines.items()]
         self._container.with_command(" ".join(["postgres", *options]))
+
+    def restart(self, immediately: bool = False) -> None:
+        """Start it again; immediately breaks every connection."""
+        if immediately:
+            self._container.get_wrapped_container().kill("SIGQUIT")
+        super().restart()
 
     @property
     def url(self) -> str:

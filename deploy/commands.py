@@ -1,0 +1,81 @@
+"""What can `./dev` be asked to do?"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from deploy import environment, jars, running
+from deploy.children import PartsError
+from deploy.environment import ROOT, program
+from deploy.tools import JAVA, MAVEN, POSTGRES, install, say
+
+CHECKS = (
+    ("ruff", "check"),
+    ("ruff", "format", "--check"),
+    ("mypy",),
+    ("lint-imports",),
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what was asked; the result is the exit status."""
+    parser = argparse.ArgumentParser(prog="./dev", description="Sets up, runs and tests Laurel.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="start everything, play the sample, stay up until Ctrl-C")
+    run.add_argument("--exit", action="store_true", help="end after the sample, with a summary")
+    run.add_argument(
+        "--keep", action="store_true", help="go on with the data of the last run, without a sample"
+    )
+    run.add_argument("--seed", type=int, default=1, help="which sample is made (default: 1)")
+    commands.add_parser(
+        "test",
+        help="check the code and run the tests; further arguments go to pytest alone",
+        add_help=False,
+    )
+    options, rest = parser.parse_known_args(words)
+    if rest and options.command != "test":
+        parser.error(f"unknown: {' '.join(rest)}")
+    try:
+        set_up()
+        if options.command == "test":
+            return test(rest)
+        return running.run(options.seed, leave=options.exit, keep=options.keep)
+    except PartsError as error:
+        sys.stderr.write(f"./dev: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def set_up() -> None:
+    """Bring what lacks on this machine, in little time when nothing does."""
+    needed = [] if "KAFKA_BOOTSTRAP" in os.environ else [JAVA, MAVEN]
+    needed += [] if "DATABASE_URL" in os.environ else [POSTGRES]
+    if lacking := [tool for tool in [environment.VENV, *needed] if tool.find() is None]:
+        install(lacking)
+    with ThreadPoolExecutor() as both:
+        done = [both.submit(environment.set_up)]
+        if MAVEN in needed:
+            done.append(both.submit(jars.fetch, jars.LIBS, say))
+        for one in done:
+            one.result()
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run the checks and all tests, or pytest alone with these arguments."""
+    failed = [] if arguments else [" ".join(check) for check in CHECKS if _fails(check)]
+    if failed:
+        say(f"failed before the tests: {', '.join(failed)}")
+    return _status("pytest", *arguments) or len(failed)
+
+
+def _fails(check: Sequence[str]) -> bool:
+    say(f"$ {' '.join(check)}")
+    return _status(*check) != 0
+
+
+def _status(name: str, *arguments: str) -> int:
+    return subprocess.run([program(name), *arguments], cwd=ROOT, check=False).returncode

@@ -1,0 +1,173 @@
+"""What does `./dev run` start, show and stop?"""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Any, NoReturn
+
+from deploy.children import Lock, PartsError
+from deploy.crew import Crew
+from deploy.environment import ROOT, program
+from deploy.part import Part, kept_port
+from deploy.parts import Kafka, Postgres
+from deploy.tools import say
+
+HOME = ROOT / ".parts" / "run"
+FALLBACK = "customer-success"
+
+
+def run(seed: int, *, leave: bool, keep: bool) -> int:
+    """Start everything and play the sample; stay until Ctrl-C, or leave after it."""
+    lock = Lock(HOME / "lock")
+    if not lock.take():
+        raise PartsError(f"./dev run is up in this checkout already, as process {lock.holder()}")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    began = time.monotonic()
+    crew = Crew(HOME, os.environ)
+    try:
+        for name in crew.clear():
+            say(f"ended {name}, which an earlier run left behind")
+        start_parts(crew, keep=keep)
+        slack = None if os.environ.get("SLACK_BOT_TOKEN") else start_slack(crew, keep=keep)
+        start_laurel(crew)
+        if not keep:
+            play_sample(crew, slack, seed)
+        if leave:
+            cards = slack.shown if slack else None
+            say(json.dumps({"cards": cards, "seconds": round(time.monotonic() - began, 1)}))
+            return 0
+        stay(crew, slack)
+    finally:
+        # A second Ctrl-C must not leave half of it running.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        say("stopping")
+        crew.end()
+        lock.release()
+
+
+class LocalSlack:
+    """The stand-in for Slack, and how many of its cards have been shown here."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.shown = 0
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def answers(self) -> bool:
+        """Is it up?"""
+        try:
+            self._cards()
+        except OSError:
+            return False
+        return True
+
+    def show(self) -> None:
+        """Print what appeared there since the last time."""
+        for card in self._cards():
+            # A progress bar may stand in this line.
+            say(("\r\033[K" if sys.stdout.isatty() else "") + card["printed"])
+            self.shown = card["number"]
+
+    def _cards(self) -> list[dict[str, Any]]:
+        width = min(100, shutil.get_terminal_size().columns)
+        ansi = int(sys.stdout.isatty())
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            line.request("GET", f"/_control/cards?after={self.shown}&width={width}&ansi={ansi}")
+            answer = line.getresponse()
+            cards: list[dict[str, Any]] = json.load(answer)
+            return cards
+        finally:
+            line.close()
+
+
+def start_parts(crew: Crew, *, keep: bool) -> None:
+    """Start Kafka and Postgres where none are given, and tell the crew where they are."""
+    parts: list[Part] = []
+    kafka = Kafka(HOME / "kafka", tell=say, logs=crew.logs)
+    postgres = Postgres(HOME / "postgres", tell=say, logs=crew.logs)
+    if "KAFKA_BOOTSTRAP" not in os.environ:
+        parts.append(kafka)
+    if "DATABASE_URL" not in os.environ:
+        parts.append(postgres)
+    say("starting Kafka and Postgres")
+    crew.join(parts, anew=not keep)
+    if kafka in parts:
+        crew.environment["KAFKA_BOOTSTRAP"] = kafka.bootstrap
+    if postgres in parts:
+        crew.environment["DATABASE_URL"] = postgres.url
+
+
+def start_slack(crew: Crew, *, keep: bool) -> LocalSlack:
+    """Start the local Slack, and send the crew's messages there."""
+    state = HOME / "slack.json"
+    if not keep:
+        state.unlink(missing_ok=True)
+    slack = LocalSlack(kept_port(HOME / "slack.port"))
+    crew.environment["SLACK_API_URL"] = f"{slack.address}api/"
+    crew.environment["SLACK_BOT_TOKEN"] = token = "xoxb-local"  # noqa: S105, no secret
+    crew.environment.setdefault("SLACK_FALLBACK_CHANNEL", FALLBACK)
+    channel = crew.environment["SLACK_FALLBACK_CHANNEL"]
+    words = ["--port", str(slack.port), "--token", token, "--channels", channel, "--users", "any"]
+    words += ["--state", str(state)]
+    crew.start("local-slack", [program("python"), "-m", "deploy.local_slack", *words])
+    deadline = time.monotonic() + 20
+    while not slack.answers():
+        crew.watch()
+        if time.monotonic() > deadline:
+            raise PartsError(f"the local Slack does not answer at {slack.address}")
+        time.sleep(0.05)
+    return slack
+
+
+def start_laurel(crew: Crew) -> None:
+    """Bring the database and the topics to what they must be, then start the workers."""
+    say("migrating, making topics, starting the workers")
+    crew.finish("migrate", [program("laurel"), "migrate"])
+    crew.finish("topics", [program("laurel"), "topics"])
+    for app in ("intake", "engine", "slack"):
+        crew.start(app, [program("laurel"), "worker", app])
+
+
+def play_sample(crew: Crew, slack: LocalSlack | None, seed: int) -> None:
+    """Make the sample and play it, showing each card as it arrives."""
+    sample = HOME / "sample.jsonl"
+    words = ["--days", "60", "--seed", str(seed), "--out", str(sample)]
+    crew.finish("sample", [program("python"), "-m", "tests.sample.generate", *words])
+    show = slack.show if slack else _nothing
+    crew.finish("play", [program("laurel"), "play", sample], shown=True, meanwhile=show)
+    show()
+
+
+def stay(crew: Crew, slack: LocalSlack | None) -> NoReturn:
+    """Show what comes until Ctrl-C."""
+    if slack:
+        say(f"Slack: {slack.address}")
+    say(f"Kafka: {crew.environment['KAFKA_BOOTSTRAP']}")
+    say(f"Postgres: {crew.environment['DATABASE_URL']}")
+    say(f"logs: {crew.logs}")
+    say("everything is up; Ctrl-C stops it")
+    while True:
+        crew.watch()
+        if slack:
+            slack.show()
+        time.sleep(0.3)
+
+
+def _nothing() -> None:
+    """There is nothing to show."""
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
