@@ -1,0 +1,281 @@
+"""How does a test run Laurel whole? Worker processes on real parts, under names of its own."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import psycopg
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+
+from projections.migrate import migrate
+from schemas.topics import INTAKE, TIMELINE, TOPICS
+from streams import database, topics
+from streams.settings import Settings, load
+
+_numbers = itertools.count(1)
+
+Rows = list[tuple[Any, ...]]
+
+
+T = TypeVar("T")
+
+
+def wait_for(what: Callable[[], T], why: str, seconds: float = 60) -> T:
+    """Poll until `what` answers something true; fails saying what never came."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {why}"
+        time.sleep(0.02)
+
+
+class Running:
+    """A worker process and what it logs."""
+
+    def __init__(self, name: str, command: list[str], env: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.path = log
+        self._file = log.open("wb")
+        self.process = subprocess.Popen(
+            command, env=dict(env), stdout=self._file, stderr=self._file, start_new_session=True
+        )
+
+    def events(self, event: str | None = None) -> list[dict[str, Any]]:
+        """The lines it has logged so far, of one kind or all."""
+        lines = []
+        for line in self.path.read_text(errors="replace").splitlines():
+            try:
+                said = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if isinstance(said, dict) and (event is None or said.get("event") == event):
+                lines.append(said)
+        return lines
+
+    def await_event(self, event: str, seconds: float = 60, **values: object) -> dict[str, Any]:
+        """Wait until it has logged this."""
+
+        def found() -> dict[str, Any] | None:
+            for said in self.events(event):
+                if all(said.get(name) == value for name, value in values.items()):
+                    return said
+            return None
+
+        try:
+            said = wait_for(found, f"{self.name} to log {event} {values}", seconds)
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}\n{self.tail()}") from None
+        assert said is not None
+        return said
+
+    def await_exit(self, seconds: float = 60) -> int:
+        """Wait until it ends by itself; returns its exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} did not end in {seconds} s\n{self.tail()}") from None
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def tail(self) -> str:
+        """The end of its log, for a failing test."""
+        return "\n".join(self.path.read_text(errors="replace").splitlines()[-40:])
+
+    def close(self) -> None:
+        """End it, whatever state it is in."""
+        if self.process.poll() is None:
+            self.kill()
+        self._file.close()
+
+
+class System:
+    """A database, topics and workers under a prefix of the test's own."""
+
+    def __init__(
+        self, bootstrap: str, url: str, folder: Path, partitions: int = 3, **env: str
+    ) -> None:
+        self.folder = folder
+        prefix = f"t{os.getpid()}-{next(_numbers)}-"
+        self.env = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP": bootstrap,
+            "DATABASE_URL": url,
+            "LAUREL_PREFIX": prefix,
+            "LAUREL_PARTITIONS": str(partitions),
+            "LAUREL_SESSION_SECONDS": "6",
+            "LAUREL_DATA": str(folder / "data"),
+            "SLACK_API_URL": "http://127.0.0.1:1/api/",
+            "SLACK_BOT_TOKEN": "xoxb-test",
+            **env,
+        }
+        self.settings: Settings = load(self.env)
+        self.workers: list[Running] = []
+        self._started = itertools.count(1)
+        migrate(url)
+        topics.create(self.settings)
+        with self.connect() as connection:
+            topics.begin_positions(self.settings, connection)
+        self._producer = KafkaProducer(
+            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self.workers:
+            worker.close()
+            if fault is not None:
+                sys.stderr.write(f"--- {worker.name}\n{worker.tail()}\n")
+        self._producer.close()
+        client = KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap)
+        client.delete_topics([self.settings.topic(topic.name) for topic in TOPICS])
+        client.close()
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection of the test's own; autocommit."""
+        return database.connect(self.settings)
+
+    def rows(self, query: str, *parameters: object) -> Rows:
+        """What a query answers now."""
+        with self.connect() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def start(self, kind: str, instance: str = "one", **env: str) -> Running:
+        """Start a worker; `env` may arm a failpoint."""
+        number = next(self._started)
+        worker = Running(
+            f"{kind}-{instance}",
+            [sys.executable, "-m", "streams.cli", "worker", kind],
+            {**self.env, "LAUREL_INSTANCE": instance, **env},
+            self.folder / f"{number:02}-{kind}-{instance}.log",
+        )
+        self.workers.append(worker)
+        return worker
+
+    def publish(self, topic: str, *events: Mapping[str, Any] | bytes, key: str = "k") -> None:
+        """Put events on an intake topic, all in one partition for one key, acknowledged."""
+        for event in events:
+            value = event if isinstance(event, bytes) else json.dumps(event).encode()
+            self._producer.send(self.settings.topic(topic), value, key=key.encode())
+        self._producer.flush()
+
+    def append(
+        self, topic: str, partition: int, key: str, *values: bytes, headers: Any = None
+    ) -> None:
+        """Put records on a topic's partition as they are."""
+        for value in values:
+            self._producer.send(
+                self.settings.topic(topic),
+                value,
+                key=key.encode(),
+                partition=partition,
+                headers=headers or [],
+            )
+        self._producer.flush()
+
+    def ends(self, name: str) -> dict[int, int]:
+        """Where each partition of a topic ends."""
+        return {p: extent.end for p, extent in topics.extents(self.settings, name).items()}
+
+    def positions(self, app: str, name: str) -> dict[int, int]:
+        """How far an app has come in a topic."""
+        return {
+            row[0]: row[1]
+            for row in self.rows(
+                "SELECT partition, next_offset FROM positions WHERE app = %s AND topic = %s",
+                app,
+                self.settings.topic(name),
+            )
+        }
+
+    def await_intake(self, seconds: float = 60) -> None:
+        """Wait until everything on the intake topics is forwarded."""
+        for name in INTAKE:
+            wait_for(
+                lambda name=name: self.positions("intake", name) == self.ends(name),  # type: ignore[misc]
+                f"intake to be drained of {name}",
+                seconds,
+            )
+
+    def await_engine(self, seconds: float = 60) -> None:
+        """Wait until everything on the timeline is folded."""
+        wait_for(
+            lambda: self.positions("engine", TIMELINE) == self.ends(TIMELINE),
+            "the timeline to be folded",
+            seconds,
+        )
+
+    def records(self, name: str) -> list[Any]:
+        """Everything that lies on a topic, partition by partition."""
+        consumer = KafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap)
+        try:
+            topic = self.settings.topic(name)
+            places = [TopicPartition(topic, p) for p in range(self.settings.laurel_partitions)]
+            consumer.assign(places)
+            consumer.seek_to_beginning()
+            ends = consumer.end_offsets(places)
+            found: dict[int, list[Any]] = {place.partition: [] for place in places}
+            wait_for(
+                lambda: self._drain(consumer, ends, found), f"the records of {name}", seconds=30
+            )
+            return [record for partition in sorted(found) for record in found[partition]]
+        finally:
+            consumer.close()
+
+    def _drain(
+        self,
+        consumer: KafkaConsumer,
+        ends: Mapping[TopicPartition, int],
+        found: dict[int, list[Any]],
+    ) -> bool:
+        for place, records in consumer.poll(timeout_ms=200).items():
+            found[place.partition].extend(records)
+        return all(consumer.position(place) >= end for place, end in ends.items())
+
+
+@dataclass
+class Story:
+    """Events of one account, numbered as they are told."""
+
+    customer: str = "acme"
+    source: str = "urn:lms:test"
+    _ids: Iterable[int] = field(default_factory=lambda: itertools.count(1))
+
+    def event(self, wire: str, time: str, /, id: str | None = None, **data: Any) -> dict[str, Any]:
+        """A CloudEvent of this story."""
+        return {
+            "specversion": "1.0",
+            "id": id or f"e{next(iter(self._ids))}",
+            "source": self.source,
+            "type": wire,
+            "time": time,
+            "data": data,
+        }
