@@ -1,0 +1,258 @@
+"""Decide whether a person holds a certificate, since when, and whether that deserves a word."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from schemas.alerts import CERTIFICATION_EARNED, Status
+from schemas.facts import (
+    CertificateGranted,
+    CertificateRenewed,
+    CertificateRevoked,
+    Tick,
+    Trigger,
+)
+
+from .account import NAME as ACCOUNT
+from .account import Account
+from .chains import Award, Chain, Kind, Proof, chains_of
+from .derived import (
+    NEVER_LAPSED,
+    AlertUnwanted,
+    AlertWanted,
+    CertificateEarned,
+    CertificateLapsed,
+    Derived,
+    Validity,
+    ValidityChanged,
+)
+from .handler import joined, once
+from .offers import NAME as OFFERS
+from .offers import Offer, offer_key
+
+NAME = "certification"
+VERSION = 1
+ACCEPTS = (
+    CertificateGranted,
+    CertificateRenewed,
+    CertificateRevoked,
+    CertificateEarned,
+    CertificateLapsed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    account: Account
+    offer: Offer
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was told of it, in order; the courses that earn it; whether a tick saw it lapse."""
+
+    customer: str = ""
+    person: str = ""
+    certificate: str = ""
+    facts: tuple[Proof, ...] = ()
+    zone: str = "UTC"
+    courses: tuple[str, ...] = ()
+    lapsed: bool = False
+
+    @cached_property
+    def chains(self) -> tuple[Chain, ...]:
+        return chains_of(self.facts, self.zone)
+
+    @property
+    def latest(self) -> Chain | None:
+        return self.chains[-1] if self.chains else None
+
+    @property
+    def lapse(self) -> datetime | None:
+        """When the latest chain lapses, unless it was revoked."""
+        return self.latest.lapse if self.latest and not self.latest.revoked_at else None
+
+    @property
+    def validity(self) -> Validity:
+        lapses = {chain.lapse for chain in self.chains if not chain.revoked_at} - {None}
+        return Validity(tuple(sorted(lapse for lapse in lapses if lapse)), self.lapsed)
+
+    @property
+    def word(self) -> Chain | None:
+        """The chain to tell of: in force as far as ticks have seen, and not begun in history."""
+        if self.latest is None or self.latest.revoked_at or self.lapsed:
+            return None
+        return None if self.latest.start.history else self.latest
+
+    @property
+    def course(self) -> str | None:
+        """Through which course it was earned, else by which it can be."""
+        completed = self.latest.course if self.latest else None
+        return completed or next(iter(self.courses), None)
+
+    def chain_with(self, cause: str) -> Chain:
+        return next(
+            chain
+            for chain in self.chains
+            for award in chain.awards
+            if any(fact.cause == cause for fact in award.facts)
+        )
+
+
+State = Certificate
+Told = CertificateGranted | CertificateRenewed | CertificateRevoked | CertificateEarned
+
+KINDS: dict[type[Told], Kind] = {
+    CertificateGranted: "granted",
+    CertificateRenewed: "renewed",
+    CertificateRevoked: "revoked",
+}
+
+
+def key(event: Told | CertificateLapsed) -> str:
+    return joined(event.customer, event.person, event.certificate)
+
+
+def reads(event: Told | CertificateLapsed) -> dict[str, tuple[str, str]]:
+    if isinstance(event, CertificateLapsed):
+        return {}
+    return {
+        "account": (ACCOUNT, event.customer),
+        "offer": (OFFERS, offer_key(event.certificate)),
+    }
+
+
+def deadline(state: Certificate) -> datetime | None:
+    return None if state.lapsed else state.lapse
+
+
+@once
+def evolve(state: Certificate, event: Told | CertificateLapsed, read: Read | None) -> Certificate:
+    if isinstance(event, CertificateLapsed):
+        return replace(state, lapsed=True)
+    assert read is not None
+    if any(fact.cause == event.trigger.cause for fact in state.facts):
+        return state
+    proof = _proof(event, read.offer)
+    offered = [offered.course for offered in read.offer.by]
+    earned = [proof.course] if proof.course else []
+    after = Certificate(
+        customer=event.customer,
+        person=event.person,
+        certificate=event.certificate,
+        facts=tuple(sorted((*state.facts, proof), key=lambda fact: fact.turn)),
+        zone=read.account.zone,
+        courses=tuple(sorted({*state.courses, *offered, *earned})),
+    )
+    # A tick that reached one lapse has reached every earlier one.
+    seen = state.lapse if state.lapsed else None
+    reached = seen is not None and after.lapse is not None and after.lapse <= seen
+    return replace(after, lapsed=True) if reached else after
+
+
+def decide(
+    event: Told | CertificateLapsed | Tick, state: Certificate, read: Read | None
+) -> list[Derived]:
+    match event:
+        case CertificateLapsed():
+            return []
+        case Tick():
+            due = deadline(state)
+            if due is None or event.now < due:
+                return []
+            lapsed = CertificateLapsed(
+                customer=state.customer,
+                at=event.now,
+                trigger=event.trigger,
+                person=state.person,
+                certificate=state.certificate,
+            )
+            return [lapsed, *_changes(state, evolve(state, lapsed, None), event.now, event.trigger)]
+        case _:
+            return _changes(state, evolve(state, event, read), event.at, event.trigger)
+
+
+def _proof(event: Told, offer: Offer) -> Proof:
+    cause, heard = event.trigger.cause, event.trigger.heard
+    assert cause is not None, "a tick earns nothing"
+    if isinstance(event, CertificateEarned):
+        months = offer.months(event.course)
+        return Proof(
+            event.at, "completed", cause, heard, event.course, score=event.score, months=months
+        )
+    last_day = None if isinstance(event, CertificateRevoked) else event.last_day
+    return Proof(
+        event.at,
+        KINDS[type(event)],
+        cause,
+        heard,
+        number=event.number,
+        last_day=last_day,
+        months=offer.months(None),
+    )
+
+
+def _changes(
+    before: Certificate, after: Certificate, at: datetime, trigger: Trigger
+) -> list[Derived]:
+    changes: list[Derived] = []
+    for course in after.courses:
+        known = before.validity if course in before.courses else NEVER_LAPSED
+        if after.validity != known:
+            changes.append(
+                ValidityChanged(
+                    customer=after.customer,
+                    at=at,
+                    trigger=trigger,
+                    person=after.person,
+                    course=course,
+                    validity=after.validity,
+                )
+            )
+    if status := _ended(before, after):
+        changes.append(
+            AlertUnwanted(
+                customer=after.customer,
+                at=at,
+                trigger=trigger,
+                rule=CERTIFICATION_EARNED,
+                subject=joined(after.person, after.certificate),
+                status=status,
+            )
+        )
+    if after.word:
+        changes.append(_wanted(after, after.word.start, at, trigger))
+    return changes
+
+
+def _ended(before: Certificate, after: Certificate) -> Status | None:
+    """How the alert of the chain told of before ends, if it does."""
+    if before.word is None:
+        return None
+    # Later facts may have moved its start, renewed it, or cut it off from the latest chain.
+    chain = after.chain_with(before.word.start.facts[0].cause)
+    if chain is after.latest and after.word:
+        return None
+    if chain.revoked_at:
+        return "corrected"
+    return "resolved" if chain is not after.latest or after.lapsed else "withdrawn"
+
+
+def _wanted(state: Certificate, start: Award, at: datetime, trigger: Trigger) -> AlertWanted:
+    return AlertWanted(
+        customer=state.customer,
+        at=at,
+        trigger=trigger,
+        rule=CERTIFICATION_EARNED,
+        subject=joined(state.person, state.certificate),
+        since=start.at,
+        causes=start.causes,
+        values=(
+            ("course", state.course),
+            ("certificate", state.certificate),
+            ("score", None if start.score is None else f"{start.score:f}"),
+            ("at", start.at.isoformat()),
+            ("number", start.number),
+            ("last_day", start.last_day.isoformat() if start.last_day else None),
+        ),
+    )

@@ -1,0 +1,206 @@
+"""How far is a person on her way through a course?
+
+Everything is derived from the sorted facts, so the order of arrival cannot matter.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Literal
+
+from schemas.facts import (
+    ModuleCompleted,
+    OfCourse,
+    TrainingCompleted,
+    TrainingEnrolled,
+    TrainingFailed,
+    TrainingStarted,
+    TrainingWaived,
+    TrainingWithdrawn,
+)
+
+from .account import NAME as ACCOUNT
+from .account import Account
+from .catalogue import NAME as CATALOGUE
+from .catalogue import PATIENCE_DAYS, Course, course_key
+from .derived import (
+    NEVER_LAPSED,
+    NEVER_MOVED,
+    CertificateEarned,
+    Clock,
+    ClockMoved,
+    Derived,
+    Presence,
+    PresenceChanged,
+    StallChanged,
+    Validity,
+    ValidityChanged,
+)
+from .handler import joined, never, once
+from .runs import Run, Told, kept, runs_of, told
+from .standing import NAME as STANDING
+from .standing import Standing, standing_key
+
+NAME = "enrolment"
+VERSION = 1
+ACCEPTS = (
+    TrainingEnrolled,
+    TrainingStarted,
+    ModuleCompleted,
+    TrainingCompleted,
+    TrainingFailed,
+    TrainingWithdrawn,
+    TrainingWaived,
+    PresenceChanged,
+    ValidityChanged,
+    StallChanged,
+)
+
+Status = Literal[
+    "expired",
+    "completed",
+    "waived",
+    "withdrawn",
+    "abandoned",
+    "failed",
+    "in_progress",
+    "not_started",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    account: Account
+    course: Course
+    standing: Standing
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What was told of it, what it copied from others, and when first and last was heard of it."""
+
+    facts: tuple[Told, ...] = ()
+    zone: str = "UTC"
+    patience: int = PATIENCE_DAYS
+    presence: Presence = NEVER_MOVED
+    validity: Validity = NEVER_LAPSED
+    stalled_at: datetime | None = None
+    first_heard: datetime | None = None
+    last_heard: datetime | None = None
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        return runs_of(self.facts, self.zone, self.validity.lapses)
+
+    @cached_property
+    def clock(self) -> Clock | None:
+        """The clock of silence of the run begun latest, while it runs."""
+        if self.presence.gone or not self.runs:
+            return None
+        run = self.runs[-1]
+        if run.outcome or not run.activities:
+            return None
+        last = run.activities[-1].at
+        since, returned = last, self.presence.returned
+        if returned is not None and self.presence.heard is not None and returned > last:
+            since, causes, heard = returned, self.presence.causes, self.presence.heard
+        else:
+            facts = [fact for done in run.activities if done.at == last for fact in done.facts]
+            causes = tuple(sorted(fact.cause for fact in facts))
+            heard = min(fact.heard for fact in facts)
+        return Clock(
+            since=since,
+            deadline=since + timedelta(days=self.patience),
+            patience=self.patience,
+            causes=causes,
+            heard=heard,
+            last_activity=last,
+            last_module=run.last_module,
+        )
+
+    @property
+    def status(self) -> Status:
+        run = self.runs[-1]
+        if run.outcome and run.outcome[0] == "completed" and self.validity.lapsed:
+            return "expired"
+        if run.outcome:
+            return run.outcome[0]
+        if self.stalled_at:
+            return "abandoned"
+        if run.activities:
+            return "failed" if run.activities[-1].kind == "failed" else "in_progress"
+        return "not_started"
+
+
+State = Enrolment
+deadline = never
+
+OfEnrolment = OfCourse | PresenceChanged | ValidityChanged | StallChanged
+
+
+def key(event: OfEnrolment) -> str:
+    return joined(event.customer, event.person, event.course)
+
+
+def reads(event: OfEnrolment) -> dict[str, tuple[str, str]]:
+    if not isinstance(event, OfCourse):
+        return {}
+    return {
+        "account": (ACCOUNT, event.customer),
+        "course": (CATALOGUE, course_key(event.course)),
+        "standing": (STANDING, standing_key(event.customer, event.person)),
+    }
+
+
+@once
+def evolve(state: Enrolment, event: OfEnrolment, read: Read | None) -> Enrolment:
+    match event:
+        case PresenceChanged():
+            return replace(state, presence=event.presence)
+        case ValidityChanged():
+            return replace(state, validity=event.validity)
+        case StallChanged():
+            return replace(state, stalled_at=event.stalled_at)
+    assert read is not None
+    if any(fact.cause == event.cause for fact in state.facts):
+        return state
+    heard = event.recorded_at
+    active = isinstance(event, TrainingStarted | ModuleCompleted | TrainingFailed)
+    return replace(
+        state,
+        facts=kept(state.facts, told(event)),
+        zone=read.account.zone,
+        patience=read.course.patience if active else state.patience,
+        presence=read.standing.presence,
+        first_heard=min(heard, state.first_heard or heard),
+        last_heard=max(heard, state.last_heard or heard),
+    )
+
+
+def decide(event: OfEnrolment, state: Enrolment, read: Read | None) -> list[Derived]:
+    changes: list[Derived] = []
+    clock = evolve(state, event, read).clock
+    if clock != state.clock:
+        changes.append(
+            ClockMoved(
+                customer=event.customer,
+                at=event.at,
+                trigger=event.trigger,
+                person=event.person,
+                course=event.course,
+                clock=clock,
+            )
+        )
+    if isinstance(event, TrainingCompleted) and read and read.course.certificate:
+        changes.append(
+            CertificateEarned(
+                customer=event.customer,
+                at=event.at,
+                trigger=event.trigger,
+                person=event.person,
+                certificate=read.course.certificate.value,
+                course=event.course,
+                score=event.score,
+            )
+        )
+    return changes

@@ -1,0 +1,82 @@
+"""What does the engine ask of a handler?"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from schemas.alerts import AlertChanged
+from schemas.facts import Fact, Tick
+
+from .derived import Derived
+
+Event = Fact | Derived | Tick
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Handler(Protocol):
+    """A module of pure functions over one small state; the contract stands in the README."""
+
+    @property
+    def NAME(self) -> str: ...  # noqa: N802
+
+    @property
+    def VERSION(self) -> int: ...  # noqa: N802
+
+    @property
+    def State(self) -> type[Any]: ...  # noqa: N802
+
+    @property
+    def Read(self) -> type[Any] | None: ...  # noqa: N802
+
+    @property
+    def ACCEPTS(self) -> tuple[type[Any], ...]: ...  # noqa: N802
+
+    @property
+    def key(self) -> Callable[[Any], str]: ...
+
+    @property
+    def reads(self) -> Callable[[Any], dict[str, tuple[str, str]]]: ...
+
+    @property
+    def evolve(self) -> Callable[[Any, Any, Any], Any]: ...
+
+    @property
+    def decide(self) -> Callable[[Any, Any, Any], Sequence[Derived | AlertChanged]]: ...
+
+    @property
+    def deadline(self) -> Callable[[Any], datetime | None]: ...
+
+
+def joined(*parts: str) -> str:
+    return "|".join(parts)
+
+
+def nothing_read(event: object) -> dict[str, tuple[str, str]]:
+    """The `reads` of a handler that looks at no state but its own."""
+    return {}
+
+
+def never(state: object) -> datetime | None:
+    """The `deadline` of a handler that waits for nothing."""
+    return None
+
+
+def once(function: Callable[P, R]) -> Callable[P, R]:
+    """Remember the last answer: the engine's `evolve` and the `evolve` within `decide` are one."""
+    last: tuple[tuple[object, ...], R] | None = None
+
+    @wraps(function)
+    def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal last
+        asked = (*args, *kwargs.values())
+        known = last
+        if known and all(old is new for old, new in zip(known[0], asked, strict=True)):
+            return known[1]
+        answer = function(*args, **kwargs)
+        last = (asked, answer)
+        return answer
+
+    return remembered

@@ -1,0 +1,99 @@
+"""Which read-model rows follow from a state? One state decides them alone."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handlers import certification, enrolment
+from handlers.certification import Certificate
+from handlers.enrolment import Enrolment
+
+ENROLMENT_KEY = ("customer", "person", "course")
+CERTIFICATE_KEY = ("customer", "person", "certificate")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All rows of `table` whose `key` columns are so; each of `rows` holds the other columns.
+
+    `key` is the whole primary key, or for `attempts` all of it but the ordinal: what stands there
+    beyond `rows` is to go.
+    """
+
+    table: str
+    key: Mapping[str, str]
+    rows: tuple[Mapping[str, Any], ...]
+
+
+def rows(states: Mapping[tuple[str, str], Any]) -> Iterator[Rows]:
+    """The rows of changed states, by (handler, key)."""
+    for (handler, key), state in states.items():
+        yield from rows_of(handler, key, state)
+
+
+def rows_of(handler: str, key: str, state: Any) -> tuple[Rows, ...]:
+    if handler == enrolment.NAME:
+        whose = dict(zip(ENROLMENT_KEY, key.split("|"), strict=True))
+        return (
+            Rows("training", whose, training(state)),
+            Rows("attempts", whose, attempts(state)),
+        )
+    if handler == certification.NAME:
+        whose = dict(zip(CERTIFICATE_KEY, key.split("|"), strict=True))
+        return (Rows("certificates", whose, certificates(state)),)
+    return ()
+
+
+def training(state: Enrolment) -> tuple[Mapping[str, Any], ...]:
+    if not state.runs:
+        return ()
+    run = state.runs[-1]
+    completed = run.outcome is not None and run.outcome[0] == "completed"
+    return (
+        {
+            "status": state.status,
+            "active": not state.presence.gone,
+            "started_at": run.started_at,
+            "completed_at": run.outcome[1] if run.outcome and completed else None,
+            "score": run.score,
+            "attempts": len(run.attempts),
+            "modules": run.modules,
+            "last_activity_at": run.last_activity,
+            "stalled_at": state.stalled_at,
+            "created_at": state.first_heard,
+            "updated_at": state.last_heard,
+        },
+    )
+
+
+def attempts(state: Enrolment) -> tuple[Mapping[str, Any], ...]:
+    """Those of every run, in order."""
+    of_all = [attempt for run in state.runs for attempt in run.attempts]
+    return tuple(
+        {
+            "ordinal": ordinal,
+            "outcome": attempt.outcome,
+            "attempt": attempt.number,
+            "at": attempt.at,
+            "score": attempt.score,
+        }
+        for ordinal, attempt in enumerate(sorted(of_all, key=lambda one: one.facts[0].order))
+    )
+
+
+def certificates(state: Certificate) -> tuple[Mapping[str, Any], ...]:
+    chain = state.latest
+    if chain is None:
+        return ()
+    status = "revoked" if chain.revoked_at else "expired" if state.lapsed else "valid"
+    return (
+        {
+            "course": state.course,
+            "status": status,
+            "earned_at": chain.start.at,
+            "renewed_at": chain.awards[-1].at if len(chain.awards) > 1 else None,
+            "number": chain.number,
+            "last_day": chain.last_day,
+            "revoked_at": chain.revoked_at,
+        },
+    )
