@@ -8,11 +8,13 @@ from uuid import UUID
 
 import orjson
 import psycopg
+from sqlalchemy import Table
 
 from schemas.alert_message import encode
 from schemas.alerts import AlertChanged
 
-from .rows import Row
+from . import tables
+from .rows import Rows
 
 StateKey = tuple[str, str]
 
@@ -132,10 +134,19 @@ class Store:
             ),
         )
 
-    async def write_rows(self, rows: Iterable[Row]) -> None:
-        """Write each read model's rows: the last version of each key in this batch."""
-        for table, group in _by_table(rows).items():
-            await table.write(self._cursor, group)
+    async def write_rows(self, rows: Iterable[Rows]) -> None:
+        """Write each read model's rows as the states of this batch say they are."""
+        said: dict[str, list[Rows]] = {}
+        for group in rows:
+            said.setdefault(group.table, []).append(group)
+        for name, groups in said.items():
+            groups.sort(key=lambda group: tuple(group.key.values()))
+            whole = [{**group.key, **row} for group in groups for row in group.rows]
+            if whole:
+                await self._cursor.executemany(UPSERTS[name], whole)
+            await self._cursor.executemany(
+                DELETES[name], [{**group.key, "kept": len(group.rows)} for group in groups]
+            )
 
     async def write_alerts(
         self, decided: Sequence[tuple[int, AlertChanged]], quiet_until: int
@@ -227,3 +238,29 @@ class Store:
 
 def _json(values: Mapping[str, Any]) -> str:
     return orjson.dumps(dict(values), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _upsert(table: Table) -> str:
+    key = [column.name for column in table.primary_key]
+    rest = [column.name for column in table.columns if column.name not in key]
+    columns = ", ".join(f'"{name}"' for name in (*key, *rest))
+    values = ", ".join(f"%({name})s" for name in (*key, *rest))
+    kept = ", ".join(f'"{name}"' for name in key)
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
+    return (
+        f"INSERT INTO {table.name} ({columns}) VALUES ({values})"
+        f" ON CONFLICT ({kept}) DO UPDATE SET {changes}"
+    )
+
+
+def _delete(table: Table) -> str:
+    """Delete what stands beyond the rows that were said: by ordinal, or all where none was."""
+    whose = [column.name for column in table.primary_key if column.name != "ordinal"]
+    key = " AND ".join(f'"{name}" = %({name})s' for name in whose)
+    beyond = "ordinal >= %(kept)s" if "ordinal" in table.c else "%(kept)s = 0"
+    return f"DELETE FROM {table.name} WHERE {key} AND {beyond}"
+
+
+ROW_TABLES = (tables.training, tables.attempts, tables.certificates)
+UPSERTS = {table.name: _upsert(table) for table in ROW_TABLES}
+DELETES = {table.name: _delete(table) for table in ROW_TABLES}
