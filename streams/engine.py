@@ -164,7 +164,7 @@ class Engine:
 
     def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
         """Decode what was not folded before, up to and with the first tick that counts."""
-        facts = []
+        facts: list[tuple[int, Fact]] = []
         log_time = place.log_time
         for record in batch:
             log_time = max(log_time, from_epoch_ms(record.timestamp))

@@ -97,7 +97,7 @@ class Fold:
         before = self.state(key)
         read = None
         reads = handler.reads(event)
-        if reads:
+        if reads and handler.Read:
             read = handler.Read(**{name: self.state(other) for name, other in reads.items()})
         derived: list[Any] = self._call(handler, offset, handler.decide, event, before, read)
         state = self._call(handler, offset, handler.evolve, before, event, read)
