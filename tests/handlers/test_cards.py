@@ -228,6 +228,24 @@ def test_a_hostile_name_stays_a_name() -> None:
     assert len(lines(drawn)) == 6
 
 
+def test_formatting_in_a_name_does_not_end_the_cards_own() -> None:
+    drawn = card(replace(STALLED, status="withdrawn", account="A ~*B*~ `C`"))
+    strike = parse_text_object(drawn.blocks[1]["text"])[-1]
+    assert isinstance(strike, Styled)
+    (bold,) = strike.parts
+    assert bold == Styled("bold", (Words("Training Abandoned: A ∼∗B∗∼ ˋCˋ"),))
+
+
+def test_a_name_cannot_turn_the_direction_of_the_cards_words() -> None:
+    drawn = card(replace(STALLED, person="Bob\u202e Smith"))
+    assert "*User Inactive:* Bob Smith (Admin)" in lines(drawn)
+
+
+def test_activity_on_the_same_day_of_the_account_reads_today() -> None:
+    again = replace(STALLED, values={**STALLED.values, "last_activity": NOW.isoformat()})
+    assert "Last activity: Jan 29, 2026 (today)" in details(again)
+
+
 names = st.text(
     st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=500
 ) | st.text("<>&!@#|*~`\n x", min_size=1, max_size=500)
