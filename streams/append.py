@@ -1,4 +1,4 @@
-"""How do facts get to the timeline? Re-keyed by customer, batched, every acknowledgement awaited."""
+"""How do facts get to the timeline? By customer, in batches, each acknowledgement awaited."""
 
 import os
 from collections.abc import AsyncIterator, Iterable

@@ -1,0 +1,351 @@
+"""What do the tables say of the people, customers and courses that a batch names?
+
+Names and links are written at once; what resolution rests on (customers, memberships, courses) only
+behind its append, so that whatever is resolved by it lies behind it on the timeline.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from handlers.canonical import cause, csm_id
+from handlers.directory import OF_MEMBER, Directory, Move, Name, Route, names, person_id
+from schemas.envelope import Event
+from schemas.ids import opaque
+from schemas.incoming import (
+    CertificateGranted,
+    CertificateRenewed,
+    CourseDescribed,
+    CourseRetired,
+    CustomerDescribed,
+    CustomerEnded,
+    OfCertificate,
+    OfCourse,
+    OfPerson,
+    PersonJoined,
+    PersonLeft,
+    RoleChanged,
+    TrainingCompleted,
+)
+
+from .database import Connection
+
+ROUTES_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An accepted event and where it went."""
+
+    event: Event
+    route: Route | None
+
+
+async def version(connection: Connection) -> int:
+    """How often the directory has grown; read it before loading, so that no growth is missed."""
+    cursor = await connection.execute("SELECT version FROM directory_version")
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def load(connection: Connection, events: Iterable[Event]) -> Directory:
+    """What is known of everything these events name."""
+    wanted = _Wanted()
+    for event in events:
+        wanted.add(event)
+    directory = Directory()
+    cursor = connection.cursor(binary=True)
+    if wanted.names:
+        await cursor.execute(
+            """
+            -- whom do these names lead to?
+            SELECT system, id, person FROM links
+            WHERE (system, id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+            """,
+            _columns(sorted(wanted.names)),
+        )
+        for system, id, person in await cursor.fetchall():
+            directory.link((system, id), person)
+            wanted.people.add(person)
+    if wanted.people:
+        await cursor.execute(
+            """
+            -- when did these people join and leave which customers?
+            SELECT person, customer, at, source_id, kind FROM membership_facts
+            WHERE person = ANY(%s) AND kind IN ('joined', 'left')
+            """,
+            (list(wanted.people),),
+        )
+        for person, customer, *move in await cursor.fetchall():
+            directory.move(person, customer, Move(*move))
+    if wanted.customers:
+        await cursor.execute(
+            "SELECT DISTINCT customer FROM customer_facts"
+            " WHERE customer = ANY(%s) AND ended IS NOT TRUE",
+            (list(wanted.customers),),
+        )
+        directory.customers.update(row[0] for row in await cursor.fetchall())
+    if wanted.courses:
+        await cursor.execute(
+            "SELECT DISTINCT course FROM course_facts WHERE course = ANY(%s)",
+            (list(wanted.courses),),
+        )
+        directory.courses.update(row[0] for row in await cursor.fetchall())
+    if wanted.certificates:
+        await cursor.execute(
+            "SELECT DISTINCT certificate FROM course_facts WHERE certificate = ANY(%s)",
+            (list(wanted.certificates),),
+        )
+        directory.certificates.update(row[0] for row in await cursor.fetchall())
+    return directory
+
+
+class _Wanted:
+    """Everything that some events name."""
+
+    def __init__(self) -> None:
+        self.names: set[Name] = set()
+        self.people: set[str] = set()
+        self.customers: set[str] = set()
+        self.courses: set[str] = set()
+        self.certificates: set[str] = set()
+
+    def add(self, event: Event) -> None:
+        data = event.data
+        if isinstance(data, OF_MEMBER):
+            # A later event of the batch may name her by a name that only this one tells.
+            self.people.add(person_id(event.source, data.person))
+            self.customers.add(opaque(data.customer))
+        if isinstance(data, OfPerson):
+            self.names.update(names(data.person))
+        if isinstance(data, OfCourse):
+            self.courses.add(opaque(data.course))
+        if isinstance(data, OfCertificate):
+            self.certificates.add(opaque(data.certificate))
+        if isinstance(data, TrainingCompleted) and data.certificate is not None:
+            self.certificates.add(opaque(data.certificate.certificate))
+
+
+def route_hash(event: Event) -> bytes:
+    """What a route is kept under: 128 bits of (source, id), neither of which can hold a NUL."""
+    return blake2b(f"{event.source}\0{event.id}".encode(), digest_size=16).digest()
+
+
+async def routes(connection: Connection, hashes: Iterable[bytes]) -> dict[bytes, Route]:
+    """Where these events went before."""
+    wanted = list(hashes)
+    if not wanted:
+        return {}
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        "SELECT hash, customer, person FROM routes WHERE hash = ANY(%s)", (wanted,)
+    )
+    return {bytes(row[0]): Route(row[1], row[2]) for row in await cursor.fetchall()}
+
+
+async def keep_routes(
+    connection: Connection, made: Mapping[bytes, Route], now: datetime
+) -> dict[bytes, Route]:
+    """Keep where events went first; returns the routes that another's word had fixed before."""
+    if not made:
+        return {}
+    rows = [(hash, *made[hash], now) for hash in sorted(made)]
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(
+        """
+        INSERT INTO routes (hash, customer, person, made_at)
+        SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::timestamptz[])
+        ON CONFLICT DO NOTHING RETURNING hash
+        """,
+        _columns(rows),
+    )
+    kept = {bytes(row[0]) for row in await cursor.fetchall()}
+    return await routes(connection, [hash for hash in made if hash not in kept])
+
+
+async def name_people(connection: Connection, placed: Sequence[Placed]) -> None:
+    """Write who is called what, and where certificates can be seen; the latest word stands."""
+    called = sorted({row for each in placed for row in _called(each)}, key=lambda row: row[:3])
+    by_lms = dict(row for each in placed for row in _called_by_lms(each))
+    links = sorted({row for each in placed for row in _links(each)})
+    urls = sorted({row for each in placed for row in _urls(each)})
+    # Each table in key order, so that two batches wait for each other and not in a ring.
+    cursor = connection.cursor(binary=True)
+    if called:
+        await cursor.executemany(
+            """
+            INSERT INTO people AS old (person, at, source_id, name, email)
+            VALUES (%s, %s, %s, %s, %s)
+            ON CONFLICT (person) DO UPDATE SET (at, source_id, name, email) = (
+                SELECT CASE WHEN later THEN excluded.at ELSE old.at END,
+                       CASE WHEN later THEN excluded.source_id ELSE old.source_id END,
+                       CASE WHEN later THEN coalesce(excluded.name, old.name)
+                            ELSE coalesce(old.name, excluded.name) END,
+                       CASE WHEN later THEN coalesce(excluded.email, old.email)
+                            ELSE coalesce(old.email, excluded.email) END
+                FROM (SELECT old.at IS NULL
+                          OR (excluded.at, excluded.source_id) > (old.at, old.source_id) AS later
+                     ) AS compared)
+            """,
+            called,
+        )
+    if by_lms:
+        await cursor.execute(
+            """
+            INSERT INTO people (person, lms_name)
+            SELECT person, said.name FROM unnest(%s::text[], %s::text[]) AS said (person, name)
+            LEFT JOIN people USING (person)
+            WHERE lms_name IS DISTINCT FROM said.name ORDER BY person
+            ON CONFLICT (person) DO UPDATE SET lms_name = excluded.lms_name
+            """,
+            _columns(list(by_lms.items())),
+        )
+    if links:
+        await cursor.execute(
+            """
+            INSERT INTO links (system, id, person)
+            SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING
+            """,
+            _columns(links),
+        )
+    if urls:
+        await cursor.executemany(
+            """
+            INSERT INTO certificate_links AS old (customer, person, subject, at, source_id, url)
+            VALUES (%s, %s, %s, %s, %s, %s)
+            ON CONFLICT (customer, person, subject)
+            DO UPDATE SET at = excluded.at, source_id = excluded.source_id, url = excluded.url
+            WHERE (excluded.at, excluded.source_id) > (old.at, old.source_id)
+            """,
+            urls,
+        )
+
+
+async def grow(connection: Connection, learned: Iterable[Placed]) -> None:
+    """Make directory facts visible to resolution, and have what waits looked at again."""
+    rows: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for placed in learned:
+        table, row = _fact(placed)
+        rows.setdefault((table, *row), []).append(tuple(row.values()))
+    if not rows:
+        return
+    cursor = connection.cursor(binary=True)
+    for (table, *columns), facts in sorted(rows.items()):
+        marks = ", ".join("%s" for _ in columns)
+        facts.sort(key=lambda fact: fact[:3])
+        await cursor.executemany(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING",
+            facts,
+        )
+    await cursor.execute("UPDATE directory_version SET version = version + 1")
+
+
+async def forget_routes(connection: Connection, now: datetime) -> None:
+    """Let go of routes older than any repeat that is still expected."""
+    await connection.execute("DELETE FROM routes WHERE made_at < %s", (now - ROUTES_KEPT,))
+
+
+def _called(placed: Placed) -> Iterable[tuple[str, datetime, str, str | None, str | None]]:
+    """(person, at, source_id, name, e-mail), as the directory says"""
+    event, data = placed.event, placed.event.data
+    if isinstance(data, OF_MEMBER) and placed.route:
+        if data.person.name or data.person.email:
+            who = placed.route.person
+            yield who, event.time, cause(event), data.person.name, data.person.email
+    elif isinstance(data, CustomerDescribed) and data.csm:
+        yield csm_id(data.csm.email), event.time, cause(event), data.csm.name, data.csm.email
+
+
+def _called_by_lms(placed: Placed) -> Iterable[tuple[str, str]]:
+    """(person, name)"""
+    data = placed.event.data
+    if isinstance(data, OfPerson) and data.person.name and placed.route:
+        yield placed.route.person, data.person.name
+
+
+def _links(placed: Placed) -> Iterable[tuple[str, str, str]]:
+    """(system, id, person)"""
+    data = placed.event.data
+    if isinstance(data, OF_MEMBER) and placed.route:
+        for system, id in names(data.person):
+            yield system, id, placed.route.person
+
+
+def _urls(placed: Placed) -> Iterable[tuple[str, str, str, datetime, str, str]]:
+    """(customer, person, subject, at, source_id, url)"""
+    event, data, route = placed.event, placed.event.data, placed.route
+    if route is None:
+        return
+    shown: list[tuple[str, str | None]] = []
+    if isinstance(data, TrainingCompleted):
+        shown.append((data.course, data.url))
+        if data.certificate is not None:
+            shown.append((data.certificate.certificate, data.certificate.url))
+    elif isinstance(data, CertificateGranted | CertificateRenewed):
+        shown.append((data.certificate, data.url))
+    for subject, url in shown:
+        if url is not None:
+            yield *route, opaque(subject), event.time, cause(event), url
+
+
+def _fact(placed: Placed) -> tuple[str, dict[str, Any]]:
+    """A directory fact as a table's name and a row, whose key comes first."""
+    event, data = placed.event, placed.event.data
+    told = {"source_id": cause(event), "at": event.time}
+    match data:
+        case CustomerDescribed():
+            return "customer_facts", {"customer": opaque(data.customer), **told, **_customer(data)}
+        case CustomerEnded():
+            return "customer_facts", {"customer": opaque(data.customer), **told, "ended": True}
+        case CourseDescribed():
+            return "course_facts", {"course": opaque(data.course), **told, **_course(data)}
+        case CourseRetired():
+            return "course_facts", {"course": opaque(data.course), **told, "retired": True}
+        case PersonJoined() | PersonLeft() | RoleChanged() if placed.route:
+            kinds = {PersonJoined: "joined", PersonLeft: "left", RoleChanged: "changed"}
+            role, level = (None, None) if isinstance(data, PersonLeft) else (data.role, data.level)
+            return "membership_facts", {
+                "person": placed.route.person,
+                "customer": placed.route.customer,
+                **told,
+                "kind": kinds[type(data)],
+                "role": role and opaque(role),
+                "level": level and opaque(level),
+            }
+    raise TypeError(f"{type(data).__name__} is no fact of the directory")
+
+
+def _customer(data: CustomerDescribed) -> dict[str, Any]:
+    return {
+        "name": data.name,
+        "csm_email": data.csm and data.csm.email,
+        "csm_name": data.csm and data.csm.name,
+        "zone": data.zone,
+        "segment": data.segment,
+        "arr": data.arr,
+        "health": data.health,
+    }
+
+
+def _course(data: CourseDescribed) -> dict[str, Any]:
+    modules = [{"id": opaque(module.id), "name": module.name} for module in data.modules or ()]
+    after = data.next_courses
+    return {
+        "name": data.name,
+        "type": data.type and opaque(data.type),
+        "modules": None if data.modules is None else Jsonb(modules),
+        "certificate": data.certificate and opaque(data.certificate),
+        "certificate_name": data.certificate_name,
+        "validity_months": data.validity_months,
+        "patience_days": data.patience_days,
+        "next_courses": None if after is None else [opaque(course) for course in after],
+    }
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    """Rows, at least one, as one array a column, for `unnest`."""
+    return tuple(map(list, zip(*rows, strict=True)))
