@@ -40,6 +40,7 @@ class Worker:
         self.topics = [settings.topic(name) for name in READS[self.kind]]
         self._stack = AsyncExitStack()
         self._loops: list[asyncio.Task[None]] = []
+        self._owned: set[TP] = set()
         self.lanes = Lanes(self.work, self._seek)
         self.app = self._build()
 
@@ -60,23 +61,20 @@ class Worker:
 
     def owned(self, topic: str) -> list[int]:
         """The partitions of a topic that this worker owns now."""
-        consumer = self.app.consumer
-        if consumer is None or self.app.rebalancing:
-            return []
-        return sorted(tp.partition for tp in consumer.assignment() if tp.topic == topic)
+        return sorted(tp.partition for tp in self._owned if tp.topic == topic)
 
     async def recheck(self, tp: TP) -> None:
         """Ask again whether topic and position fit; raises the `Stop` that names what does not."""
         consumer: BatchConsumer = self.app.consumer
         starts = await consumer.earliest_offsets(tp)
         ends = await consumer.highwaters(tp)
-        await self._starting_points({tp: Extent(starts[tp], ends[tp])})
+        await self._check({tp: Extent(starts[tp], ends[tp])})
 
     def run(self) -> int:
         """Run until SIGTERM or Ctrl-C; returns the exit code."""
         logs.set_up()
         check_settings(self.settings)
-        worker = faust.Worker(self.app, loglevel="WARN", redirect_stdouts=False)
+        worker = faust.Worker(self.app, loglevel="WARN", quiet=True, redirect_stdouts=False)
         try:
             worker.execute_from_commandline()
         except SystemExit as end:
@@ -144,20 +142,28 @@ class Worker:
         tries = 0
         while True:
             try:
-                ids = await asyncio.to_thread(topic_ids, self.settings)
-                async with self.pool.connection() as connection:
-                    known = await positions.read(connection, self.kind)
-                places = {(tp.topic, tp.partition): extent for tp, extent in extents.items()}
-                starts = positions.check(self.kind, places, ids, known)
-                return {tp: starts[tp.topic, tp.partition] for tp in extents}
+                starts = await self._check(extents)
             except PASSING as fault:
                 logs.log("database", fault=type(fault).__name__, why=str(fault).strip())
             except BaseException as fault:  # noqa: BLE001 -- Faust would log it and read on
                 die(fault, app=self.kind)
+            else:
+                self._owned = set(extents)
+                logs.log("assigned", partitions=sorted(f"{t}[{p}]" for t, p in extents))
+                return starts
             await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
             tries += 1
 
+    async def _check(self, extents: Mapping[TP, Extent]) -> dict[TP, int]:
+        ids = await asyncio.to_thread(topic_ids, self.settings)
+        async with self.pool.connection() as connection:
+            known = await positions.read(connection, self.kind)
+        places = {(tp.topic, tp.partition): extent for tp, extent in extents.items()}
+        starts = positions.check(self.kind, places, ids, known)
+        return {tp: starts[tp.topic, tp.partition] for tp in extents}
+
     async def _revoked(self, _: faust.App, revoked: set[TP], **__: Any) -> None:
+        self._owned -= revoked
         await self.lanes.drop(revoked)
         self.forget(list(revoked))
 
