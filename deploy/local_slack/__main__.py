@@ -40,6 +40,8 @@ def main() -> None:
         "--rate-limits", choices=["on", "off"], default="on", help="Slack's own (%(default)s)"
     )
     arguments = parser.parse_args()
+    if not 0 <= arguments.port <= 65535:
+        parser.error(f"--port is at most 65535, and 0 for a free one; not {arguments.port}")
     try:
         asyncio.run(_serve(arguments))
     except (OSError, ValueError) as error:

@@ -54,6 +54,17 @@ def test_a_state_file_that_is_something_else_is_named(
     assert f"{state}, line 1" in capfd.readouterr().err
 
 
+def test_a_port_that_is_none_or_taken_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    with LocalSlack() as slack:
+        taken = slack.url.strip("/").rpartition(":")[2]
+        for port, code in (("65536", 2), (taken, 1)):
+            with pytest.raises(RuntimeError, match=f"ended with {code}"):
+                LocalSlack("--port", port)
+            error = capfd.readouterr().err
+            assert port in error
+            assert "Traceback" not in error
+
+
 def test_it_stops_at_once_also_while_an_answer_hangs() -> None:
     slack = LocalSlack()
     slack.control("faults", {"do": "hang", "when": "after", "seconds": 600})
