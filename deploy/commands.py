@@ -31,17 +31,16 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     run.add_argument("--seed", type=int, default=1, help="which sample is made (default: 1)")
     commands.add_parser(
-        "test",
-        help="check the code and run the tests; further arguments go to pytest alone",
-        add_help=False,
+        "test", help="check the code and run the tests; with arguments, give them to pytest alone"
     )
-    options, rest = parser.parse_known_args(words)
-    if rest and options.command != "test":
-        parser.error(f"unknown: {' '.join(rest)}")
+    words = sys.argv[1:] if words is None else words
+    # Pytest's arguments are its own business, but for a plea for help.
+    for_pytest = words[1:] if words[:1] == ["test"] and words[1:] != ["--help"] else []
+    options = parser.parse_args(words[:1] if for_pytest else words)
     try:
         set_up()
         if options.command == "test":
-            return test(rest)
+            return test(for_pytest)
         return running.run(options.seed, leave=options.exit, keep=options.keep)
     except PartsError as error:
         sys.stderr.write(f"./dev: {error}\n")

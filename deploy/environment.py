@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import shlex
 import shutil
 import subprocess
 import sys
@@ -58,8 +59,10 @@ def _make() -> None:
         subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
     packages = sum("==" in line for line in LOCK.read_text().splitlines())
     say(f"installing {packages} packages into .venv")
+    # Compiling all of it would take ten seconds; Python compiles what is imported.
+    options = ["--no-deps", "--no-compile", "--require-hashes", "--disable-pip-version-check"]
     follow(
-        [program("pip"), "install", "--no-deps", "--require-hashes", "-r", LOCK],
+        [program("pip"), "install", *options, "-r", LOCK],
         lambda line: line.startswith("Collecting"),
         packages,
         "packages",
@@ -75,8 +78,9 @@ def _install_ourselves() -> None:
     (HOME / "lib" / f"python{PYTHON}" / "site-packages" / "laurel.pth").write_text(f"{ROOT}\n")
     for name, target in tomllib.loads(PROJECT.read_text())["project"]["scripts"].items():
         module, function = target.split(":")
-        program(name).write_text(
-            f"#!{program('python')}\nimport sys\nfrom {module} import {function}\n"
-            f"sys.exit({function}())\n"
-        )
+        call = f"import sys; from {module} import {function} as main; "
+        call += f"sys.argv[0] = '{name}'; sys.exit(main())"
+        # A folder's name may be too long or too odd for a script's first line to name its Python.
+        script = f'#!/bin/sh\nexec {shlex.quote(str(program("python")))} -c "{call}" "$@"\n'
+        program(name).write_text(script)
         program(name).chmod(0o755)

@@ -3,12 +3,15 @@
 import http.client
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from deploy.children import Lock, PartsError
 from deploy.crew import Crew
@@ -19,6 +22,10 @@ from deploy.tools import say
 
 HOME = ROOT / ".parts" / "run"
 FALLBACK = "customer-success"
+SETTINGS = (
+    *("KAFKA_BOOTSTRAP", "DATABASE_URL"),
+    *("SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_FALLBACK_CHANNEL"),
+)
 
 
 def run(seed: int, *, leave: bool, keep: bool) -> int:
@@ -38,11 +45,9 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
         start_laurel(crew)
         if not keep:
             play_sample(crew, slack, seed)
-        if leave:
-            cards = slack.shown if slack else None
-            say(json.dumps({"cards": cards, "seconds": round(time.monotonic() - began, 1)}))
-            return 0
-        stay(crew, slack)
+        seconds = round(time.monotonic() - began, 1)
+        if not leave:
+            stay(crew, slack)
     finally:
         # A second Ctrl-C must not leave half of it running.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -50,6 +55,9 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
         say("stopping")
         crew.end()
         lock.release()
+    if leave:
+        say(json.dumps({"cards": slack.shown if slack else None, "seconds": seconds}))
+    return 0
 
 
 class LocalSlack:
@@ -68,7 +76,7 @@ class LocalSlack:
         """Is it up?"""
         try:
             self._cards()
-        except OSError:
+        except PartsError:
             return False
         return True
 
@@ -88,6 +96,8 @@ class LocalSlack:
             answer = line.getresponse()
             cards: list[dict[str, Any]] = json.load(answer)
             return cards
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise PartsError(f"no cards from the local Slack at {self.address}: {error}") from error
         finally:
             line.close()
 
@@ -150,19 +160,29 @@ def play_sample(crew: Crew, slack: LocalSlack | None, seed: int) -> None:
     show()
 
 
-def stay(crew: Crew, slack: LocalSlack | None) -> NoReturn:
-    """Show what comes until Ctrl-C."""
+def stay(crew: Crew, slack: LocalSlack | None) -> None:
+    """Say where everything is, and show what comes until Ctrl-C."""
     if slack:
-        say(f"Slack: {slack.address}")
-    say(f"Kafka: {crew.environment['KAFKA_BOOTSTRAP']}")
-    say(f"Postgres: {crew.environment['DATABASE_URL']}")
-    say(f"logs: {crew.logs}")
+        say(f"Slack:  {slack.address}")
+    say(f"logs:   {crew.logs}")
+    say(f"laurel: `. {write_environment(crew)}` lets {program('laurel')} reach this run")
     say("everything is up; Ctrl-C stops it")
-    while True:
-        crew.watch()
-        if slack:
-            slack.show()
-        time.sleep(0.3)
+    with suppress(KeyboardInterrupt):
+        while True:
+            crew.watch()
+            if slack:
+                slack.show()
+            time.sleep(0.3)
+
+
+def write_environment(crew: Crew) -> Path:
+    """Write what a shell must know to reach this run; it holds the database's password."""
+    path = HOME / "environment.sh"
+    path.touch(mode=0o600)
+    names = (name for name in SETTINGS if name in crew.environment)
+    lines = (f"export {name}={shlex.quote(crew.environment[name])}\n" for name in names)
+    path.write_text("".join(lines))
+    return path
 
 
 def _nothing() -> None:
