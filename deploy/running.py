@@ -52,7 +52,9 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
         # A second Ctrl-C must not leave half of it running.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        say("stopping")
+        # The terminal may be gone.
+        with suppress(OSError):
+            say("stopping")
         crew.end()
         lock.release()
     if leave:
@@ -66,6 +68,7 @@ class LocalSlack:
     def __init__(self, port: int) -> None:
         self.port = port
         self.shown = 0
+        self._last = 0
 
     @property
     def address(self) -> str:
@@ -85,14 +88,15 @@ class LocalSlack:
         for card in self._cards():
             # A progress bar may stand in this line.
             say(("\r\033[K" if sys.stdout.isatty() else "") + card["printed"])
-            self.shown = card["number"]
+            self.shown += 1
+            self._last = card["number"]
 
     def _cards(self) -> list[dict[str, Any]]:
         width = min(100, shutil.get_terminal_size().columns)
         ansi = int(sys.stdout.isatty())
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            line.request("GET", f"/_control/cards?after={self.shown}&width={width}&ansi={ansi}")
+            line.request("GET", f"/_control/cards?after={self._last}&width={width}&ansi={ansi}")
             answer = line.getresponse()
             cards: list[dict[str, Any]] = json.load(answer)
             return cards
