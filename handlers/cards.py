@@ -27,7 +27,7 @@ TURNING = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u20
 """Characters that turn the direction of what follows them, and so of the card's own words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Progress:
     """The person's way through the course as it stands now."""
 
