@@ -8,9 +8,27 @@ from schemas.topics import ALERTS, TIMELINE
 
 from .apps import Step, Worker
 from .engine import Engine
+from .intake import Intake
 from .lanes import Work
 from .relay import relay
 from .ticker import Ticker
+from .transport import Record
+
+
+class IntakeWorker(Worker):
+    """Forwards the intake topics to the timeline."""
+
+    kind = "intake"
+
+    async def open(self) -> None:
+        self.intake = Intake(self.settings, self.pool, self.producer, self.recheck)
+
+    @property
+    def work(self) -> Work:
+        async def forward(tp: TP, records: list[Record], sought: bool) -> None:
+            await self.intake.work(tp, records, sought)
+
+        return forward
 
 
 class EngineWorker(Worker):
@@ -24,7 +42,7 @@ class EngineWorker(Worker):
 
     @property
     def work(self) -> Work:
-        async def fold(tp: TP, records: list[object], sought: bool) -> None:
+        async def fold(tp: TP, records: list[Record], sought: bool) -> None:
             await self.engine.work(tp, records, sought)
 
         return fold
@@ -42,3 +60,8 @@ class EngineWorker(Worker):
     async def _relay(self) -> int:
         owned = self.owned(self.settings.topic(TIMELINE))
         return await relay(self.pool, self.producer, self.settings.topic(ALERTS), owned)
+
+
+WORKERS: dict[str, type[Worker]] = {
+    worker.kind: worker for worker in (IntakeWorker, EngineWorker)
+}
