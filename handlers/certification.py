@@ -131,9 +131,10 @@ def evolve(state: Certificate, event: Told | CertificateLapsed, read: Read | Non
     if isinstance(event, CertificateLapsed):
         return replace(state, lapsed=True)
     assert read is not None
-    if any(fact.cause == event.trigger.cause for fact in state.facts):
-        return state
     proof = _proof(event, read.offer)
+    # One record may tell of a completion and of its certificate: they share their cause.
+    if any(fact.cause == proof.cause and fact.kind == proof.kind for fact in state.facts):
+        return state
     offered = [offered.course for offered in read.offer.by]
     earned = [proof.course] if proof.course else []
     after = Certificate(

@@ -15,6 +15,9 @@ Kind = Literal["granted", "completed", "renewed", "revoked"]
 SAME_GRANT = timedelta(days=7)
 
 
+Turn = tuple[datetime, bool, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """One fact of a person's certificate; `months` of validity as the catalogue said then."""
@@ -30,9 +33,9 @@ class Proof:
     months: int | None = None
 
     @property
-    def turn(self) -> tuple[datetime, bool, str]:
+    def turn(self) -> Turn:
         """At one instant, what awards comes before what revokes."""
-        return self.at, self.kind == "revoked", self.cause
+        return self.at, self.kind == "revoked", self.cause, self.kind
 
 
 @dataclass
@@ -47,7 +50,7 @@ class Award:
         return self.facts[0].at
 
     @property
-    def turn(self) -> tuple[datetime, bool, str]:
+    def turn(self) -> Turn:
         return self.facts[0].turn
 
     @property
@@ -80,7 +83,7 @@ class Award:
 
     @property
     def causes(self) -> tuple[str, ...]:
-        return tuple(sorted(fact.cause for fact in self.facts))
+        return tuple(sorted({fact.cause for fact in self.facts}))
 
     @property
     def history(self) -> bool:
