@@ -52,9 +52,11 @@ async def version(connection: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-async def load(connection: Connection, events: Iterable[Event]) -> Directory:
-    """What is known of everything these events name."""
-    wanted = _Wanted()
+async def load(
+    connection: Connection, events: Iterable[Event], people: Iterable[str] = ()
+) -> Directory:
+    """What is known of everything these events name, and of these people besides."""
+    wanted = _Wanted(people)
     for event in events:
         wanted.add(event)
     directory = Directory()
@@ -107,9 +109,9 @@ async def load(connection: Connection, events: Iterable[Event]) -> Directory:
 class _Wanted:
     """Everything that some events name."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: Iterable[str]) -> None:
         self.names: set[Name] = set()
-        self.people: set[str] = set()
+        self.people = set(people)
         self.customers: set[str] = set()
         self.courses: set[str] = set()
         self.certificates: set[str] = set()

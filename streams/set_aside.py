@@ -1,0 +1,188 @@
+"""Which records wait (quarantine) or were refused (dead letters), and how do batches change that?
+
+A row keeps the coordinates at which its record was first heard. A record published again names its
+row in a header, and is believed only where its bytes are the row's.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from faust.types import TP
+
+from handlers.directory import Dead, Miss
+from schemas.topics import QUARANTINE_ROW
+
+from .database import Connection
+from .transport import Record
+
+Kind = Literal["q", "d"]
+"""`q`: a row of the quarantine, `d`: a dead letter."""
+
+TABLES: dict[Kind, str] = {"q": "quarantine", "d": "dead_letters"}
+
+ON_THE_WAY: dict[Kind, str] = {"q": "releasing", "d": "replaying"}
+"""The status of rows that are being published again."""
+
+LONGEST_DETAIL = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record set aside before; `offset` is where it was first heard."""
+
+    kind: Kind
+    id: int
+    offset: int
+    status: str
+    recorded_at: datetime
+    key: bytes | None
+    value: bytes | None
+
+    @property
+    def name(self) -> str:
+        """What operators and headers call it."""
+        return f"{self.kind}{self.id}"
+
+
+def parse_name(name: str) -> tuple[Kind, int] | None:
+    """A row's name taken apart, or None where it is no such name."""
+    kind, number = name[:1], name[1:]
+    if kind not in TABLES or not (number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    return kind, int(number)
+
+
+def header(record: Record, name: str) -> bytes | None:
+    """What a record's header of this name says, the last one where there are several."""
+    return dict(record.headers).get(name) if record.headers else None
+
+
+async def rows_of(connection: Connection, tp: TP, records: list[Record]) -> dict[int, Row]:
+    """The rows that records of a batch have or come from, by the records' offsets."""
+    named: dict[int, tuple[Kind, int]] = {}
+    for record in records:
+        said = header(record, QUARANTINE_ROW)
+        if said is not None and (name := parse_name(said.decode("ascii", "replace"))):
+            named[record.offset] = name
+    cursor = connection.cursor(binary=True)
+    by_name: dict[tuple[Kind, int], Row] = {}
+    for kind, table in TABLES.items():
+        await cursor.execute(
+            f"""
+            -- what was set aside here before, or comes back?
+            SELECT id, "offset", status, recorded_at, key, bytes FROM {table}
+            WHERE topic = %s AND partition = %s
+              AND ("offset" BETWEEN %s AND %s OR id = ANY(%s))
+            """,
+            (
+                tp.topic,
+                tp.partition,
+                records[0].offset,
+                records[-1].offset,
+                [id for k, id in named.values() if k == kind],
+            ),
+        )
+        for columns in await cursor.fetchall():
+            by_name[kind, columns[0]] = Row(kind, *columns)
+    by_offset = {row.offset: row for row in by_name.values()}
+    found: dict[int, Row] = {}
+    for record in records:
+        row: Row | None = by_name.get(named[record.offset]) if record.offset in named else None
+        if row is None or row.value != record.value:
+            row = by_offset.get(record.offset)
+        if row is not None:
+            found[record.offset] = row
+    return found
+
+
+@dataclass
+class Changes:
+    """What one batch changes in the quarantine and the dead letters."""
+
+    tp: TP
+    seen_version: int
+    gone: dict[Kind, set[int]] = field(default_factory=lambda: {"q": set(), "d": set()})
+    waits: list[tuple[Any, ...]] = field(default_factory=list)
+    waits_again: list[tuple[Any, ...]] = field(default_factory=list)
+    refused: list[tuple[Any, ...]] = field(default_factory=list)
+    refused_again: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def resolved(self, row: Row | None) -> None:
+        """A record goes on: what was set aside of it is deleted."""
+        if row is not None:
+            self.gone[row.kind].add(row.id)
+
+    def missed(self, record: Record, row: Row | None, heard: datetime, miss: Miss) -> None:
+        """A record waits; one that came back waits in the row it has."""
+        why = miss.reason, miss.detail[:LONGEST_DETAIL], list(miss.names), miss.due_at
+        if row is not None and row.kind == "q":
+            if row.offset != record.offset:
+                self.waits_again.append((*why, self.seen_version, row.id))
+            return
+        self.resolved(row)
+        self.waits.append((*self._origin(record, row), *why, heard, self.seen_version))
+
+    def refuse(self, record: Record, row: Row | None, heard: datetime, dead: Dead) -> None:
+        """A record is dead; one that came back is so in the row it has."""
+        why = dead.reason, dead.detail[:LONGEST_DETAIL]
+        if row is not None and row.kind == "d":
+            if row.offset != record.offset:
+                self.refused_again.append((*why, row.id))
+            return
+        self.resolved(row)
+        self.refused.append((*self._origin(record, row), *why, heard))
+
+    def _origin(self, record: Record, row: Row | None) -> tuple[Any, ...]:
+        offset = record.offset if row is None else row.offset
+        return self.tp.topic, self.tp.partition, offset, record.key, record.value
+
+    async def write(self, connection: Connection) -> None:
+        """Write it all, within the batch's transaction; a repeat of the batch changes nothing."""
+        cursor = connection.cursor(binary=True)
+        for kind, table in TABLES.items():
+            if self.gone[kind]:
+                await cursor.execute(
+                    f"DELETE FROM {table} WHERE id = ANY(%s)", (sorted(self.gone[kind]),)
+                )
+        if self.waits:
+            await cursor.executemany(
+                """
+                INSERT INTO quarantine (topic, partition, "offset", key, bytes, reason, detail,
+                                        names, due_at, recorded_at, seen_version, status)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'waiting')
+                ON CONFLICT DO NOTHING
+                """,
+                self.waits,
+            )
+        if self.waits_again:
+            await cursor.executemany(
+                """
+                UPDATE quarantine SET status = 'waiting', reason = %s, detail = %s, names = %s,
+                                      due_at = %s, seen_version = %s
+                WHERE id = %s AND status <> 'discarded'
+                """,
+                self.waits_again,
+            )
+        if self.refused:
+            await cursor.executemany(
+                """
+                INSERT INTO dead_letters (topic, partition, "offset", key, bytes, reason, detail,
+                                          recorded_at, status)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'waiting') ON CONFLICT DO NOTHING
+                """,
+                self.refused,
+            )
+        if self.refused_again:
+            await cursor.executemany(
+                """
+                UPDATE dead_letters SET status = 'waiting', reason = %s, detail = %s
+                WHERE id = %s AND status <> 'discarded'
+                """,
+                self.refused_again,
+            )
+
+
+def discarded(row: Row | None) -> bool:
+    """Whether an operator has said that this record is passed over."""
+    return row is not None and row.status == "discarded"

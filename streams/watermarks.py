@@ -1,0 +1,80 @@
+"""Up to when has an idle intake partition been forwarded? Up to the clock, if nothing is left.
+
+The clock is read before the partition's end is asked for, so nothing heard before it can be missed.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.types import TP
+
+from . import clock, positions
+from .database import Pool
+from .settings import Settings
+
+Ends = Callable[[], Awaitable[Mapping[TP, int]]]
+"""Asks the broker where the intake partitions that this worker owns end."""
+
+LOOKS = 10
+"""After so many looks at a partition that stands before its end, see if a record is left in it."""
+
+
+class Watermarks:
+    """Moves the watermarks of intake partitions that have been read to their ends."""
+
+    def __init__(self, settings: Settings, pool: Pool, ends: Ends) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._ends = ends
+        self._stands: dict[TP, tuple[int, int]] = {}
+
+    async def look(self) -> int:
+        """One look; returns how many partitions have been read to their ends."""
+        async with self._pool.connection() as connection:
+            now = (await clock.read(connection)).now
+        ends = await self._ends()
+        async with self._pool.connection() as connection:
+            known = await positions.read(connection, "intake")
+        drained = 0
+        for tp, end in ends.items():
+            position = known.get((tp.topic, tp.partition))
+            if position is None:
+                continue
+            at = position.next_offset
+            if at == end or (self._is_stuck(tp, at) and await self._nothing_left(tp, at, end)):
+                drained += await self._drained(tp, at, end, now)
+        return drained
+
+    def _is_stuck(self, tp: TP, position: int) -> bool:
+        """Whether it is time to see what keeps a partition from its end."""
+        before, looks = self._stands.get(tp, (position, 0))
+        looks = looks + 1 if before == position else 1
+        self._stands[tp] = position, looks
+        return looks % LOOKS == 0
+
+    async def _nothing_left(self, tp: TP, position: int, end: int) -> bool:
+        """Whether only markers and aborted records of foreign transactions lie before the end."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        )
+        place = TopicPartition(tp.topic, tp.partition)
+        await consumer.start()
+        try:
+            consumer.assign([place])
+            consumer.seek(place, position)
+            records = await consumer.getmany(place, timeout_ms=1000, max_records=1)
+            return not records and await consumer.position(place) >= end
+        finally:
+            await consumer.stop()
+
+    async def _drained(self, tp: TP, position: int, end: int, now: datetime) -> bool:
+        async with self._pool.connection() as connection:
+            moved = await connection.execute(
+                "UPDATE positions SET next_offset = %s, watermark = greatest(watermark, %s)"
+                " WHERE app = 'intake' AND topic = %s AND partition = %s AND next_offset = %s",
+                (end, now, tp.topic, tp.partition, position),
+            )
+        return moved.rowcount == 1
