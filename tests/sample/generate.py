@@ -132,8 +132,8 @@ UNLISTED: tuple[tuple[moves.Move, int], ...] = (
     (moves.is_unknown_for_ever, 1),
 )
 ORDINARY: tuple[tuple[stories.Story, float], ...] = (
-    (stories.finishes, 5),
-    (stories.is_under_way, 3),
+    (stories.finishes, 7),
+    (stories.is_under_way, 1.5),
     (stories.is_enrolled_only, 1),
     (stories.skips_the_start, 1),
     (stories.retries, 2),
@@ -305,7 +305,8 @@ def _move(play: Play, company: Company) -> None:
         person = company.hire(company.accounts[0])
         moves.is_in_two_accounts(play, person, second, play.later(person, first, 18, 20))
     person, other = company.hire(company.accounts[0]), company.hire(company.accounts[0])
-    other.email = other.email or f"{other.id}@{other.account.host}"
+    while other.email is None:
+        other = company.hire(company.accounts[0])
     moves.is_confused_with_another(play, person, other, second, play.later(person, first, 20, 24))
     pilots = [company.hire(company.pilot, listed=False) for _ in range(3)]
     moves.starts_before_the_account(

@@ -173,7 +173,7 @@ def changes_role(play: Play, person: Person, at: datetime) -> None:
 def is_promoted(play: Play, person: Person, at: datetime) -> None:
     """A new level and a new address, by which she is named from then on."""
     changed = _dawn(play, person, at)
-    person.email = f"new.{person.email}"
+    person.email = f"{person.id}.new@{person.account.host}"
     play.move(person, "role.changed.v1", changed - HOUR, changed, level="senior")
     person.named = "email"
     learner = Learner(play, person, BASICS)

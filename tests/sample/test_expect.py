@@ -1,0 +1,358 @@
+"""Does the expectation say what a person would say of a play of a few lines?"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.sample.expect import Replay
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DUE = NOON + 14 * DAY
+
+
+class Script:
+    """A play of one customer and one person, written line by line."""
+
+    def __init__(self, zone: str = "UTC", **course: Any) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.opening = NOON - 5 * HOUR
+        self.listed("customer.described.v1", customer="acme", zone=zone)
+        course = {"certificate": "badge", **course}
+        self.listed("course.described.v1", course="c", **course)
+        self.listed("course.described.v1", course="plain")
+        self.joined()
+
+    def listed(self, wire: str, at: datetime | None = None, **data: Any) -> None:
+        heard = self.opening if at is None else at
+        self._line("intake.directory", wire, NOON - 90 * DAY if at is None else at, heard, data)
+
+    def joined(self, at: datetime | None = None, customer: str = "acme") -> None:
+        person = {"id": "ada", "email": "ada@acme.example"}
+        self.listed("person.joined.v1", at, customer=customer, person=person)
+
+    def left(self, at: datetime) -> None:
+        self.listed("person.left.v1", at, customer="acme", person={"id": "ada"})
+
+    def told(self, wire: str, at: datetime, heard: datetime | None = None, **data: Any) -> str:
+        data = {"person": {"email": "Ada@Acme.example"}, **data}
+        if "certificate" not in data or wire == "training.completed.v1":
+            data.setdefault("course", "plain")
+        return self._line("intake.training", wire, at, heard or at, data)
+
+    def _line(
+        self, topic: str, wire: str, at: datetime, heard: datetime, data: dict[str, Any]
+    ) -> str:
+        event = {
+            "specversion": "1.0",
+            "id": str(len(self.lines)),
+            "source": "urn:t",
+            "type": wire,
+            "time": at.isoformat(),
+            "data": data,
+        }
+        line = {"deliver_at": heard.isoformat(), "topic": topic, "key": "k", "event": event}
+        self.lines.append(line)
+        return f"urn:t#{event['id']}"
+
+    def played(self, until: datetime = NOON + 40 * DAY) -> Replay:
+        self.listed("customer.described.v1", until, customer="acme", health=50)
+        replay = Replay()
+        in_order = sorted(self.lines, key=lambda line: datetime.fromisoformat(line["deliver_at"]))
+        replay.play([json.loads(json.dumps(line), parse_float=Decimal) for line in in_order])
+        return replay
+
+    def alerts(self) -> list[tuple[str, str, str, list[str]]]:
+        """When it became true, when it was raised, how it stands, and why."""
+        return [
+            (row["at"], row["raised_at"], row["status"], row["causes"])
+            for row in self.played().rows("alerts")
+        ]
+
+
+def stamp(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def test_silence_is_raised_at_the_first_whole_hour_at_or_after_its_deadline() -> None:
+    script = Script()
+    start = script.told("training.started.v1", NOON + 7 * MINUTE)
+    due = DUE + 7 * MINUTE
+    assert script.alerts() == [(stamp(due), stamp(DUE + HOUR), "open", [start])]
+
+
+def test_activity_exactly_at_the_deadline_is_too_late_and_makes_no_card() -> None:
+    script = Script()
+    start = script.told("training.started.v1", NOON + 7 * MINUTE)
+    due = DUE + 7 * MINUTE
+    module = script.told("module.completed.v1", due, due + MINUTE, module="m")
+    end = script.told("training.completed.v1", due + DAY)
+    replay = script.played()
+    (row,) = replay.rows("alerts")
+    assert (row["status"], row["at"], row["raised_at"], row["causes"]) == (
+        "resolved",
+        stamp(due),
+        stamp(due + MINUTE),
+        [start, module],
+    )
+    assert end not in row["causes"]
+    assert replay.summary()["cards"] == 0
+
+
+def test_activity_a_millisecond_before_the_deadline_moves_it() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON)
+    script.told("training.waived.v1", DUE + DAY)
+    script.told("module.completed.v1", DUE - timedelta(milliseconds=1), module="m")
+    assert script.alerts() == []
+
+
+def test_what_is_delivered_on_the_hour_belongs_to_the_step_that_ends_there() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON + 7 * MINUTE)
+    script.told("training.completed.v1", DUE, DUE + HOUR)
+    assert script.alerts() == []
+
+
+def test_a_completion_heard_a_step_late_withdraws_the_alert() -> None:
+    script = Script()
+    start = script.told("training.started.v1", NOON + 7 * MINUTE)
+    end = script.told("training.completed.v1", DUE, DUE + HOUR + MINUTE)
+    due = DUE + 7 * MINUTE
+    assert script.alerts() == [(stamp(due), stamp(DUE + HOUR), "withdrawn", [start, end])]
+
+
+def test_a_second_stall_is_a_second_alert() -> None:
+    script = Script()
+    start = script.told("training.started.v1", NOON)
+    back = script.told("module.completed.v1", DUE + DAY, module="m")
+    again = DUE + 15 * DAY
+    assert script.alerts() == [
+        (stamp(DUE), stamp(DUE), "resolved", sorted([start, back])),
+        (stamp(again), stamp(again), "open", [back]),
+    ]
+
+
+def test_a_twin_of_the_last_activity_joins_the_causes_of_the_open_alert() -> None:
+    script = Script()
+    fact = script.told("training.started.v1", NOON)
+    twin = script.told("training.started.v1", NOON, DUE + DAY)
+    assert script.alerts() == [(stamp(DUE), stamp(DUE), "open", sorted([fact, twin]))]
+
+
+def test_a_deadline_more_than_two_days_old_when_heard_is_history() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON - 17 * DAY, NOON)
+    replay = script.played()
+    (row,) = replay.rows("training")
+    assert row["stalled_at"] == stamp(NOON - 3 * DAY)
+    assert row["status"] == "abandoned"
+    assert replay.rows("alerts") == []
+
+
+def test_history_whose_deadline_lies_ahead_is_raised() -> None:
+    script = Script()
+    start = script.told("training.started.v1", NOON - 10 * DAY, NOON)
+    due = NOON + 4 * DAY
+    assert script.alerts() == [(stamp(due), stamp(due), "open", [start])]
+
+
+def test_who_rejoins_is_given_a_fresh_clock() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON)
+    script.left(NOON + 5 * DAY)
+    joined = f"urn:t#{len(script.lines)}"
+    script.joined(NOON + 9 * DAY)
+    due = NOON + 23 * DAY
+    assert script.alerts() == [(stamp(due), stamp(due), "open", [joined])]
+
+
+def test_a_leaving_resolves_a_stall_and_ends_the_clock() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON)
+    script.left(DUE + DAY)
+    replay = script.played()
+    assert [row["status"] for row in replay.rows("alerts")] == ["resolved"]
+    assert [row["active"] for row in replay.rows("training")] == [False]
+
+
+def test_completions_of_one_day_in_the_account_are_one_attempt() -> None:
+    script = Script(zone="Pacific/Auckland")
+    midnight = datetime(2026, 3, 3, 11, tzinfo=UTC)
+    script.told("training.completed.v1", midnight + HOUR, score=80)
+    script.told("training.completed.v1", midnight + 23 * HOUR, score=80)
+    script.told("training.completed.v1", midnight - MINUTE)
+    rows = script.played().rows("attempts")
+    assert [(row["at"], row["score"]) for row in rows] == [
+        (stamp(midnight - MINUTE), None),
+        (stamp(midnight + HOUR), "80"),
+    ]
+
+
+def test_an_enrolment_after_an_ending_begins_a_run_and_one_before_does_not() -> None:
+    script = Script()
+    script.told("module.completed.v1", NOON, module="m1")
+    script.told("training.enrolled.v1", NOON + DAY)
+    script.told("module.completed.v1", NOON + 2 * DAY, module="m2")
+    script.told("training.withdrawn.v1", NOON + 3 * DAY)
+    (row,) = script.played().rows("training")
+    assert (row["status"], row["modules"]) == ("withdrawn", ["m1", "m2"])
+    script.told("training.enrolled.v1", NOON + 4 * DAY)
+    script.told("module.completed.v1", NOON + 5 * DAY, module="m3")
+    (row,) = script.played().rows("training")
+    assert (row["status"], row["modules"]) == ("abandoned", ["m3"])
+
+
+def test_a_certificate_of_months_lapses_at_the_first_instant_of_its_last_day_but_one() -> None:
+    script = Script(validity_months=1)
+    script.told("training.completed.v1", datetime(2026, 1, 31, 9, tzinfo=UTC), NOON, course="c")
+    (row,) = script.played().rows("certificates")
+    assert (row["last_day"], row["status"]) == ("2026-02-27", "expired")
+
+
+def test_a_day_that_begins_late_ends_the_certificate_at_its_first_instant() -> None:
+    """In Santiago, 6 September 2026 begins at one o'clock."""
+    script = Script(zone="America/Santiago")
+    start = datetime(2026, 9, 1, tzinfo=UTC)
+    script.told("certificate.granted.v1", start, certificate="badge", last_day="2026-09-05")
+    lapse = datetime(2026, 9, 6, 4, tzinfo=UTC)
+    before = script.played(lapse - MINUTE - HOUR).rows("certificates")
+    script.lines.pop()
+    after = script.played(lapse).rows("certificates")
+    assert [row["status"] for row in before + after] == ["valid", "expired"]
+
+
+def test_a_completion_with_its_certificate_is_one_award_with_one_cause() -> None:
+    script = Script()
+    inline = {"certificate": "badge", "number": "N1", "last_day": "2026-12-24"}
+    told = script.told("training.completed.v1", NOON, course="c", certificate=inline)
+    replay = script.played()
+    (row,) = replay.rows("certificates")
+    assert (row["number"], row["last_day"], row["renewed_at"], row["course"]) == (
+        "N1",
+        "2026-12-24",
+        None,
+        "c",
+    )
+    assert [row["causes"] for row in replay.rows("alerts")] == [[told]]
+
+
+def test_a_renewal_heard_after_the_lapse_opens_the_alert_again() -> None:
+    script = Script()
+    grant = script.told("certificate.granted.v1", NOON, certificate="badge", last_day="2026-03-10")
+    script.told(
+        "certificate.renewed.v1",
+        NOON + 5 * DAY,
+        NOON + 12 * DAY,
+        certificate="badge",
+        last_day="2026-12-01",
+    )
+    replay = script.played()
+    (alert,) = replay.rows("alerts")
+    assert (alert["status"], alert["raised_at"], alert["causes"]) == ("open", stamp(NOON), [grant])
+    (row,) = replay.rows("certificates")
+    assert (row["status"], row["renewed_at"]) == ("valid", stamp(NOON + 5 * DAY))
+
+
+def test_a_lapse_resolves_without_a_cause_and_a_grant_after_it_is_earned_anew() -> None:
+    script = Script()
+    first = script.told("certificate.granted.v1", NOON, certificate="badge", last_day="2026-03-10")
+    second = script.told("certificate.granted.v1", NOON + 20 * DAY, certificate="badge")
+    assert [(status, causes) for _, _, status, causes in script.alerts()] == [
+        ("resolved", [first]),
+        ("open", [second]),
+    ]
+
+
+def test_a_revocation_corrects_and_a_grant_within_the_week_is_earned_anew() -> None:
+    script = Script()
+    first = script.told("training.completed.v1", NOON, course="c")
+    ended = script.told("certificate.revoked.v1", NOON + DAY, certificate="badge")
+    second = script.told("certificate.granted.v1", NOON + 2 * DAY, certificate="badge")
+    assert [(status, causes) for _, _, status, causes in script.alerts()] == [
+        ("corrected", sorted([first, ended])),
+        ("open", [second]),
+    ]
+
+
+def test_an_earlier_twin_dates_the_certification_anew() -> None:
+    script = Script()
+    fact = script.told("training.completed.v1", NOON, course="c")
+    twin = script.told("training.completed.v1", NOON - HOUR, NOON + 9 * HOUR, course="c")
+    assert script.alerts() == [(stamp(NOON - HOUR), stamp(NOON), "open", sorted([fact, twin]))]
+
+
+def test_an_old_grant_told_late_makes_the_new_one_a_renewal_and_withdraws_its_alert() -> None:
+    script = Script()
+    script.told("training.completed.v1", NOON, course="c")
+    script.told("certificate.granted.v1", NOON - 60 * DAY, NOON + DAY, certificate="badge")
+    replay = script.played()
+    assert [row["status"] for row in replay.rows("alerts")] == ["withdrawn"]
+    (row,) = replay.rows("certificates")
+    assert (row["earned_at"], row["renewed_at"]) == (stamp(NOON - 60 * DAY), stamp(NOON))
+
+
+def test_what_waits_is_released_when_the_person_is_known_and_keeps_when_it_was_heard() -> None:
+    script = Script()
+    script.lines.pop()
+    start = script.told("training.started.v1", NOON)
+    script.joined(DUE + 2 * DAY)
+    replay = script.played()
+    (alert,) = replay.rows("alerts")
+    assert (alert["raised_at"], alert["causes"]) == (stamp(DUE + 2 * DAY), [start])
+    assert [row["created_at"] for row in replay.rows("training")] == [stamp(NOON)]
+    assert replay.summary()["quarantined"] == {}
+
+
+def test_an_event_of_tomorrow_waits_until_it_has_happened() -> None:
+    script = Script()
+    script.told("training.completed.v1", NOON + 30 * HOUR, NOON)
+    early, late = script.played(NOON + 29 * HOUR), None
+    script.lines.pop()
+    late = script.played(NOON + 31 * HOUR)
+    assert early.summary()["quarantined"] == {"future": 1}
+    assert late.summary()["quarantined"] == {}
+    assert [row["updated_at"] for row in late.rows("training")] == [stamp(NOON)]
+
+
+def test_a_repeat_keeps_its_account_when_a_second_one_is_learned_of() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON)
+    again = {**script.lines[-1], "deliver_at": (NOON + 2 * DAY).isoformat()}
+    script.listed("customer.described.v1", NOON + DAY, customer="other")
+    script.joined(NOON + DAY, "other")
+    script.lines.append(again)
+    script.told("training.started.v1", NOON + 3 * DAY)
+    script.told("training.started.v1", NOON + 3 * DAY, customer="other")
+    replay = script.played()
+    assert replay.summary()["quarantined"] == {"ambiguous": 1}
+    assert [row["customer"] for row in replay.rows("training")] == ["acme", "other"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"specversion": "0.3"},
+        {"id": ""},
+        {"id": "a|b"},
+        {"time": "2026-03-02T12:00:00"},
+        {"time": "2027-03-02T12:00:00Z"},
+        {"type": "training.abandoned.v1"},
+        {"data": "passed"},
+        {"data": {"person": {"id": "ada"}}},
+        {"data": {"person": {"name": "Ada"}, "course": "c"}},
+        {"data": {"person": {"id": "ada"}, "course": "c", "score": 101}},
+        {"data": {"person": {"id": "ada"}, "course": "c", "attempt": 0}},
+    ],
+    ids=str,
+)
+def test_a_record_that_breaks_the_contract_is_a_dead_letter(change: dict[str, Any]) -> None:
+    script = Script()
+    script.told("training.completed.v1", NOON, score=90)
+    script.lines[-1]["event"] |= change
+    assert script.played().summary()["dead_letters"] == 1

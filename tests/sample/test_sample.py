@@ -1,0 +1,202 @@
+"""Does a sample tell what it promises, and nothing that could come out in two ways?
+
+The cases are counted in the expectation, not in what the generator says of itself.
+"""
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from schemas.envelope import Unreadable, parse
+from tests.sample.expect import Replay
+from tests.sample.generate import REQUIRED, instant, write
+from tests.sample.world import HOUR, Play
+
+ROOT = Path(__file__).parents[2]
+SEEDS = (1, *(random.SystemRandom().randrange(10**6) for _ in range(3)))
+ENDS = (
+    instant("now"),
+    *(
+        datetime(2024, 1, 1, tzinfo=UTC) + random.SystemRandom().randrange(24 * 730) * HOUR
+        for _ in range(3)
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    play: Play
+    replay: Replay
+
+
+@pytest.fixture(scope="module", params=range(len(SEEDS)), ids=lambda number: f"seed-{number}")
+def sample(request: pytest.FixtureRequest) -> Sample:
+    """A sample and what it must lead to; its seed and end are printed when a test fails."""
+    seed, end = SEEDS[request.param], ENDS[request.param]
+    print(f"--seed {seed} --end {end.isoformat()}")  # noqa: T201
+    play = write(seed, 4, 60, end)
+    replay = Replay()
+    replay.play([json.loads(line.text(), parse_float=Decimal) for line in play.lines])
+    return Sample(play, replay)
+
+
+def counted(replay: Replay) -> Counter[str]:
+    """How often each required case occurs, by what came out."""
+    cases: Counter[str] = Counter()
+    stalls: Counter[tuple[str, str, str]] = Counter()
+    for alert in replay.alerts:
+        if alert.kind != "training_abandoned" or not alert.card:
+            continue
+        stalls[alert.key] += 1
+        zone = replay.directory.zone(alert.key[0])
+        began = alert.at - replay.enrolments[alert.key].patience
+        cases["return"] += alert.status == "resolved"
+        cases["late withdrawal"] += alert.status == "withdrawn"
+        cases["daylight saving"] += (
+            began.astimezone(zone).utcoffset() != alert.at.astimezone(zone).utcoffset()
+        )
+    cases["second stall"] = sum(times > 1 for times in stalls.values())
+    for key, enrolment in replay.enrolments.items():
+        for run in enrolment.runs(replay.directory.zone(key[0]), ()):
+            passed, failed = run.attempts("completed"), run.attempts("failed")
+            cases["fail then pass"] += bool(passed and failed and failed[0].time < passed[0].time)
+            cases["twin"] += sum(len(cluster.facts) > 1 for cluster in passed + failed)
+    for key, certificate in replay.certificates.items():
+        zone = replay.directory.zone(key[0])
+        for chain in certificate.chains(zone):
+            cases["revocation"] += chain.revoked is not None
+            cases["renewal"] += len(chain.awards) > 1
+            if chain.lapse and chain.lapse <= replay.now:
+                began = chain.awards[0].time.astimezone(zone)
+                cases["daylight saving"] += (
+                    began.utcoffset() != chain.lapse.astimezone(zone).utcoffset()
+                )
+    cases["known later"] = len(
+        {
+            json.dumps(event.data["person"], sort_keys=True)
+            for event, reason in replay.released
+            if reason == "unknown" and event.wire == "training.started.v1"
+        }
+    )
+    return cases
+
+
+@pytest.mark.parametrize("case", REQUIRED)
+def test_every_required_case_comes_out_three_times(sample: Sample, case: str) -> None:
+    assert counted(sample.replay)[case] >= 3
+
+
+def test_records_of_many_kinds_are_refused_and_all_others_are_readable(sample: Sample) -> None:
+    reasons: Counter[str] = Counter()
+    for line in sample.play.lines:
+        try:
+            parse(line.body["raw"] if "raw" in line.body else json.dumps(line.body["event"]))
+        except Unreadable as error:
+            reasons[error.reason] += 1
+    assert {"empty", "json", "envelope", "type", "data"} <= set(reasons)
+    too_far = 1
+    assert sum(reasons.values()) + too_far == sample.replay.dead_letters
+
+
+def test_some_records_wait_for_ever_and_for_every_reason(sample: Sample) -> None:
+    assert set(sample.replay.summary()["quarantined"]) == {
+        "ambiguous",
+        "conflict",
+        "left",
+        "unknown",
+    }
+
+
+def test_the_last_step_ends_with_the_sample_and_nothing_falls_due_soon_after(
+    sample: Sample,
+) -> None:
+    due = sample.replay.due()
+    assert sample.replay.now == sample.play.end
+    assert due is None or due > sample.play.end + 12 * HOUR
+
+
+def test_no_order_within_a_step_can_matter(sample: Sample) -> None:
+    """Played with each step's records turned round, save those of one key, the same comes out."""
+    steps: dict[datetime, dict[str, list[str]]] = {}
+    for number, line in enumerate(sample.play.lines):
+        keys = steps.setdefault(line.step, {})
+        keys.setdefault(f"{line.topic} {line.key or number}", []).append(line.text())
+    turned = [
+        text for step in sorted(steps) for texts in reversed(steps[step].values()) for text in texts
+    ]
+    replay = Replay()
+    replay.play([json.loads(text, parse_float=Decimal) for text in turned])
+    for kind in ("alerts", "training", "attempts", "certificates"):
+        assert replay.rows(kind) == sample.replay.rows(kind)
+    assert replay.summary() == sample.replay.summary()
+
+
+def test_what_the_directory_says_of_a_person_is_kept_out_of_the_steps_she_learns_in(
+    sample: Sample,
+) -> None:
+    moved, learned = (
+        {
+            (line.step, who)
+            for line in sample.play.lines
+            if line.topic == topic
+            for who in line.about
+        }
+        for topic in ("intake.directory", "intake.training")
+    )
+    assert moved
+    assert not moved & learned
+
+
+def test_the_lines_stand_in_the_order_of_delivery_within_the_play(sample: Sample) -> None:
+    times = [line.deliver_at for line in sample.play.lines]
+    assert all(earlier <= later for earlier, later in pairwise(times))
+    assert sample.play.start < times[0]
+    assert times[-1] < sample.play.end
+    assert 1500 <= len(times) <= 3000
+
+
+def test_the_same_seed_writes_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
+    end = "2026-11-21T10:00:00Z"
+    written = []
+    for number, seed in enumerate(("7", "7", "8")):
+        out = tmp_path / f"{number}.jsonl"
+        _run("tests.sample.generate", "--seed", seed, "--end", end, "--out", str(out))
+        written.append(out.read_bytes())
+    assert written[0] == written[1] != written[2]
+    printed = _run("tests.sample.expect", str(tmp_path / "0.jsonl"), "--kind", "summary")
+    assert json.loads(printed)["last_step"] == "2026-11-21T10:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--days", "20"], "--days 20"),
+        (["--accounts", "0"], "--accounts 0"),
+        (["--end", "soon"], "--end soon"),
+        (["--end", "2026-11-21T10:00:00"], "offset"),
+        (["--out", "/nowhere/at/all"], "/nowhere/at/all"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_wrong_argument_is_refused_by_name(wrong: list[str], said: str, tmp_path: Path) -> None:
+    right = ["--seed", "1", "--end", "2026-11-21T10:00:00Z", "--out", str(tmp_path / "f")]
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        _run("tests.sample.generate", *right, *wrong)
+    assert caught.value.returncode == 2
+    assert said in caught.value.stderr
+
+
+def _run(module: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120
+    ).stdout
