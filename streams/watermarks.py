@@ -36,15 +36,15 @@ class Watermarks:
         ends = await self._ends()
         async with self._pool.connection() as connection:
             known = await positions.read(connection, "intake")
-        drained = 0
+        drained = {}
         for tp, end in ends.items():
             position = known.get((tp.topic, tp.partition))
             if position is None:
                 continue
             at = position.next_offset
             if at == end or (self._is_stuck(tp, at) and await self._nothing_left(tp, at, end)):
-                drained += await self._drained(tp, at, end, now)
-        return drained
+                drained[tp] = at, end
+        return await self._drained(drained, now)
 
     def _is_stuck(self, tp: TP, position: int) -> bool:
         """Whether it is time to see what keeps a partition from its end."""
@@ -70,11 +70,26 @@ class Watermarks:
         finally:
             await consumer.stop()
 
-    async def _drained(self, tp: TP, position: int, end: int, now: datetime) -> bool:
+    async def _drained(self, partitions: Mapping[TP, tuple[int, int]], now: datetime) -> int:
+        """Move these, from position to end, unless another owner moved them meanwhile."""
+        if not partitions:
+            return 0
         async with self._pool.connection() as connection:
             moved = await connection.execute(
-                "UPDATE positions SET next_offset = %s, watermark = greatest(watermark, %s)"
-                " WHERE app = 'intake' AND topic = %s AND partition = %s AND next_offset = %s",
-                (end, now, tp.topic, tp.partition, position),
+                """
+                -- these partitions are read to their ends: everything heard before now is forwarded
+                UPDATE positions SET next_offset = said.till, watermark = greatest(watermark, %s)
+                FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[])
+                    AS said (topic, partition, at, till)
+                WHERE app = 'intake' AND positions.topic = said.topic
+                  AND positions.partition = said.partition AND next_offset = said.at
+                """,
+                (
+                    now,
+                    [tp.topic for tp in partitions],
+                    [tp.partition for tp in partitions],
+                    [at for at, _ in partitions.values()],
+                    [till for _, till in partitions.values()],
+                ),
             )
-        return moved.rowcount == 1
+        return moved.rowcount
