@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from schemas.alerts import CERTIFICATION_EARNED, Status
+from schemas.alerts import CERTIFICATION_EARNED, Status, Value
 from schemas.facts import (
     CertificateGranted,
     CertificateRenewed,
@@ -15,7 +15,7 @@ from schemas.facts import (
 
 from .account import NAME as ACCOUNT
 from .account import Account
-from .chains import Award, Chain, Kind, Proof, chains_of
+from .chains import Chain, Kind, Proof, chains_of
 from .derived import (
     NEVER_LAPSED,
     AlertUnwanted,
@@ -39,6 +39,9 @@ ACCEPTS = (
     CertificateEarned,
     CertificateLapsed,
 )
+
+
+News = tuple[datetime, tuple[str, ...], tuple[tuple[str, Value], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,25 @@ class Certificate:
         """Through which course it was earned, else by which it can be."""
         completed = self.latest.course if self.latest else None
         return completed or next(iter(self.courses), None)
+
+    @property
+    def news(self) -> News | None:
+        """Since when there is something to tell, by which facts, and what."""
+        if self.word is None:
+            return None
+        start = self.word.start
+        return (
+            start.at,
+            start.causes,
+            (
+                ("course", self.course),
+                ("certificate", self.certificate),
+                ("score", None if start.score is None else f"{start.score:f}"),
+                ("at", start.at.isoformat()),
+                ("number", start.number),
+                ("last_day", start.last_day.isoformat() if start.last_day else None),
+            ),
+        )
 
     def chain_with(self, cause: str) -> Chain:
         return next(
@@ -210,7 +232,8 @@ def _changes(
                     validity=after.validity,
                 )
             )
-    if status := _ended(before, after):
+    status = _ended(before, after)
+    if status:
         changes.append(
             AlertUnwanted(
                 customer=after.customer,
@@ -221,8 +244,20 @@ def _changes(
                 status=status,
             )
         )
-    if after.word:
-        changes.append(_wanted(after, after.word.start, at, trigger))
+    if after.news and (status or after.news != before.news):
+        since, causes, values = after.news
+        changes.append(
+            AlertWanted(
+                customer=after.customer,
+                at=at,
+                trigger=trigger,
+                rule=CERTIFICATION_EARNED,
+                subject=joined(after.person, after.certificate),
+                since=since,
+                causes=causes,
+                values=values,
+            )
+        )
     return changes
 
 
@@ -237,23 +272,3 @@ def _ended(before: Certificate, after: Certificate) -> Status | None:
     if chain.revoked_at:
         return "corrected"
     return "resolved" if chain is not after.latest or after.lapsed else "withdrawn"
-
-
-def _wanted(state: Certificate, start: Award, at: datetime, trigger: Trigger) -> AlertWanted:
-    return AlertWanted(
-        customer=state.customer,
-        at=at,
-        trigger=trigger,
-        rule=CERTIFICATION_EARNED,
-        subject=joined(state.person, state.certificate),
-        since=start.at,
-        causes=start.causes,
-        values=(
-            ("course", state.course),
-            ("certificate", state.certificate),
-            ("score", None if start.score is None else f"{start.score:f}"),
-            ("at", start.at.isoformat()),
-            ("number", start.number),
-            ("last_day", start.last_day.isoformat() if start.last_day else None),
-        ),
-    )
