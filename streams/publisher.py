@@ -1,0 +1,151 @@
+"""How does a producer hand Laurel an event? Checked first, sent once, acknowledged by all.
+
+The topic follows from the event's type, the key from whom it concerns; intake keys it anew.
+
+>>> with Publisher(settings) as publisher:
+...     sent = publisher.send(
+...         {
+...             "specversion": "1.0",
+...             "id": "enrolment-4711",
+...             "source": "urn:lms:example",
+...             "type": "training.enrolled.v1",
+...             "time": "2026-03-02T09:15:00Z",
+...             "data": {"person": {"email": "ada@example.com"}, "course": "reporting"},
+...         }
+...     )
+...     sent.get(timeout=30).topic == settings.topic("intake.training")
+True
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from kafka import KafkaProducer
+
+from schemas.envelope import Event, parse, stamp
+from schemas.incoming import (
+    CourseDescribed,
+    CourseRetired,
+    CustomerDescribed,
+    CustomerEnded,
+    Incoming,
+    OfPerson,
+    PersonJoined,
+    PersonLeft,
+    RoleChanged,
+)
+from schemas.topics import DIRECTORY, TRAINING
+
+from .settings import Settings, load
+
+Sent = Any
+"""kafka-python's future: `get(timeout)` returns topic, partition and offset, or raises."""
+
+
+class PublishFailed(Exception):
+    """Kafka did not take these events; they may be sent again, since repeats are dropped."""
+
+
+class Publisher:
+    """Sends events to the intake topics; use it as a context manager, which flushes at its end."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or load()
+        self._producer = open_producer(self._settings)
+        self._failed: list[str] = []
+
+    def send(self, event: Mapping[str, Any] | Event | bytes | str) -> Sent:
+        """Check an event and send it; raises `schemas.envelope.Unreadable`, naming the field.
+
+        An event is a CloudEvents 1.0 mapping, the same as JSON, or a `schemas.envelope.Event`.
+        """
+        raw = encode(event)
+        read = parse(raw)
+        topic, key = destination(read.data)
+        sent = self._producer.send(self._settings.topic(topic), raw, key=key.encode())
+        sent.add_errback(lambda fault: self._failed.append(f"{read.name}: {fault}"))
+        return sent
+
+    def flush(self, seconds: float = 60) -> None:
+        """Wait until all that was sent is acknowledged; raises `PublishFailed` if any was not."""
+        self._producer.flush(timeout=seconds)
+        if self._failed:
+            failed, self._failed = self._failed, []
+            raise PublishFailed(f"{len(failed)} events were not taken: {'; '.join(failed[:5])}")
+
+    def close(self) -> None:
+        """Flush, then let go of the broker."""
+        try:
+            self.flush()
+        finally:
+            self._producer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if fault is None:
+            self.close()
+        else:
+            self._producer.close()
+
+
+def open_producer(settings: Settings) -> KafkaProducer:
+    """kafka-python's producer, idempotent and acknowledged by all replicas."""
+    return KafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap.split(","),
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=5,
+    )
+
+
+def encode(event: Mapping[str, Any] | Event | bytes | str) -> bytes:
+    """The event as JSON; text and bytes are taken as they are."""
+    match event:
+        case bytes():
+            return event
+        case str():
+            return event.encode()
+        case Event():
+            return orjson.dumps(
+                {
+                    "specversion": "1.0",
+                    "id": event.id,
+                    "source": event.source,
+                    "type": event.data.WIRE,
+                    "time": stamp(event.time),
+                    "datacontenttype": "application/json",
+                    "data": event.data.model_dump(mode="json", exclude_none=True),
+                }
+            )
+        case _:
+            return orjson.dumps(dict(event), default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
+def destination(data: Incoming) -> tuple[str, str]:
+    """The intake topic and the key of an event."""
+    match data:
+        case OfPerson(person=who, customer=customer):
+            given = (who.id, who.email, who.external and f"{who.external.system}|{who.external.id}")
+            return TRAINING, customer or next(name for name in given if name)
+        case CourseDescribed() | CourseRetired():
+            return DIRECTORY, data.course
+        case CustomerDescribed() | CustomerEnded() | PersonJoined() | PersonLeft() | RoleChanged():
+            return DIRECTORY, data.customer
+        case _:
+            raise TypeError(f"{type(data).__name__} has no intake topic")

@@ -1,0 +1,60 @@
+"""How does `laurel publish` read its lines? All of a file is checked before any of it is sent."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.envelope import Unreadable, parse
+
+from .publisher import Publisher, PublishFailed
+from .settings import Settings
+from .shell import Failed, Refused, say
+
+
+def run(settings: Settings, options: Namespace) -> None:
+    """Publish a file's lines, or standard input's as they come."""
+    if options.file == "-":
+        sent = _send(settings, lines(sys.stdin.buffer, "standard input"))
+    else:
+        with open_file(options.file) as opened:
+            checked = list(lines(opened, options.file))
+        sent = _send(settings, checked)
+    say(f"{sent} events are on the intake topics")
+
+
+def open_file(name: str) -> BinaryIO:
+    """Raises `Refused` where there is no such file to be read."""
+    try:
+        return Path(name).open("rb")
+    except OSError as fault:
+        raise Refused(f"{name}: {fault.strerror}") from None
+
+
+def lines(opened: BinaryIO, name: str) -> Iterator[bytes]:
+    """The lines that are events; raises `Refused` naming line and field of the first that is not.
+
+    Empty lines are passed over.
+    """
+    for number, line in enumerate(opened, start=1):
+        text = line.strip()
+        if not text:
+            continue
+        try:
+            parse(text)
+        except Unreadable as fault:
+            raise Refused(f"{name}, line {number}: {fault}") from None
+        yield text
+
+
+def _send(settings: Settings, events: Iterable[bytes]) -> int:
+    sent = 0
+    try:
+        with Publisher(settings) as publisher:
+            for event in events:
+                publisher.send(event)
+                sent += 1
+    except PublishFailed as fault:
+        raise Failed(str(fault)) from None
+    return sent

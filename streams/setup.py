@@ -1,0 +1,44 @@
+"""How do an empty broker and an empty database become Laurel's, and with which settings?"""
+
+from argparse import Namespace
+
+from sqlalchemy.exc import OperationalError
+
+from projections.migrate import migrate as bring_up
+
+from . import database
+from .settings import Settings
+from .shell import postgres_address, say, table
+from .topics import begin_positions, check_settings, create
+
+
+def topics(settings: Settings, _: Namespace) -> None:
+    """Make the topics that are missing, begin positions that never were, check what stands."""
+    made = create(settings)
+    check_settings(settings)
+    with database.connect(settings) as connection:
+        began = begin_positions(settings, connection)
+    for topic in made:
+        say(f"made {topic}, {settings.laurel_partitions} partitions")
+    say(f"all topics stand as they must; {len(made)} were made, {began} positions began")
+
+
+def migrate(settings: Settings, _: Namespace) -> None:
+    """Bring the database up to this version of the code."""
+    try:
+        revision = bring_up(settings.database_url.get_secret_value())
+    except OperationalError as fault:
+        raise fault.orig or fault from None
+    say(f"the database at {postgres_address(settings)} is at revision {revision}")
+
+
+def show(settings: Settings, _: Namespace) -> None:
+    """Every setting: its variable, its value, where that comes from, and what it must be."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if name == "database_url":
+            value = f"postgresql://…@{postgres_address(settings)}"
+        origin = "environment" if name in settings.model_fields_set else "default"
+        rows.append((name.upper(), value, origin, field.description))
+    table(("variable", "value", "from", "must be"), rows)

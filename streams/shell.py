@@ -1,0 +1,36 @@
+"""What does a command say to the person who runs it?"""
+
+import sys
+from collections.abc import Sequence
+
+from psycopg.conninfo import conninfo_to_dict
+
+from .settings import Settings
+
+
+class Refused(Exception):
+    """What the command was given is wrong; nothing was done. The message says what and where."""
+
+
+class Failed(Exception):
+    """The command was right, but could not be done. The message says what stood in the way."""
+
+
+def say(line: str = "") -> None:
+    """A line on standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Rows under their heads, each column as wide as it needs to be; empty for nothing."""
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *texts, strict=True)]
+    for row in (head, *texts):
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        say("  ".join(cells).rstrip())
+
+
+def postgres_address(settings: Settings) -> str:
+    """Where the database is, without user and password."""
+    parts = conninfo_to_dict(settings.database_url.get_secret_value())
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
