@@ -167,9 +167,9 @@ class Worker:
         await self.lanes.drop(revoked)
         self.forget(list(revoked))
 
-    async def _seek(self, tp: TP, position: int) -> None:
+    async def _seek(self, tp: TP, position: int) -> int:
         consumer: BatchConsumer = self.app.consumer
-        await consumer.seek_back(tp, position)
+        return await consumer.seek_back(tp, position)
 
 
 async def _forever(name: str, seconds: float, step: Step) -> None:

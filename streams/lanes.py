@@ -16,9 +16,10 @@ from .stop import Beyond, Fenced
 from .transport import Batch, Record
 
 Work = Callable[[TP, list[Record], bool], Awaitable[None]]
-"""Fold a partition's records and commit; the flag says that a hole was sought back to before."""
+"""Fold a partition's records and commit; the flag says that a hole was sought back to just now."""
 
-Seek = Callable[[TP, int], Awaitable[None]]
+Seek = Callable[[TP, int], Awaitable[int]]
+"""Read a partition again from this offset on; returns the `seeks` of the batches fetched after."""
 
 BACK_OFF = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -31,8 +32,8 @@ class Lane:
         self.queue: asyncio.Queue[Batch] = asyncio.Queue(2)
         self._work = work
         self._seek = seek
-        self._sought_at: int | None = None
-        self._seeks = 0
+        self._sought = 0
+        self._healing = False
         self.task = asyncio.create_task(self._run(), name=f"lane {tp.topic}[{tp.partition}]")
 
     async def _run(self) -> None:
@@ -46,24 +47,25 @@ class Lane:
                 die(fault, partition=self.tp.partition, topic=self.tp.topic)
 
     async def _commit(self, batch: Batch) -> None:
+        # Where more was lost since, a hole is not for good before it is sought back to once more.
+        sought = self._healing and batch.seeks == self._sought
         tries = 0
         while True:
             try:
-                await self._work(self.tp, batch.records, self._sought_at is not None)
+                await self._work(self.tp, batch.records, sought)
             except Beyond as hole:
-                if batch.seeks < self._seeks:
+                if self._healing and batch.seeks < self._sought:
                     return  # fetched before the lane sought back; what it lacks is on its way
                 log("hole", topic=self.tp.topic, partition=self.tp.partition, at=hole.position)
-                self._sought_at = hole.position
-                self._seeks = batch.seeks + 1
-                await self._seek(self.tp, hole.position)
+                self._sought = await self._seek(self.tp, hole.position)
+                self._healing = True
                 return
             except Fenced as fenced:
                 log("fenced", topic=self.tp.topic, partition=self.tp.partition, why=str(fenced))
             except PASSING as fault:
                 log("database", fault=type(fault).__name__, why=str(fault).strip(), tries=tries)
             else:
-                self._sought_at = None
+                self._healing = False
                 return
             await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
             tries += 1

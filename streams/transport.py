@@ -3,8 +3,8 @@
 Stock Faust spends four tasks on every message before an agent sees it (`Consumer._drain_messages`).
 This subclass of its aiokafka consumer hands on what one fetch brought for a partition as a single
 message, so agents, rebalances, acknowledgements and commits stay Faust's and cost nothing much.
-It overrides `getmany`, `_add_gap`, `_new_offset` and `seek_to_committed`, which are internals of
-faust-streaming 0.15.3: that version is pinned, and tests against a real broker guard this file.
+It overrides `getmany`, `_read_offset`, `_new_offset` and `seek_to_committed`, internals of
+faust-streaming 0.15.3: that version is pinned, and tests on a real broker guard this file.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -30,7 +30,10 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one fetch brought for a partition; `seeks`: how often it had been sought before."""
+    """What one fetch brought for a partition.
+
+    `seeks`: how often reading had not gone on where it was, before the fetch was asked for.
+    """
 
     tp: TP
     records: list[Record]
@@ -41,6 +44,19 @@ StartingPoints = Callable[[Mapping[TP, Extent]], Awaitable[Mapping[TP, int]]]
 """Asks Postgres where reading starts, given the extents of the partitions assigned."""
 
 
+class _NothingRead(dict[TP, int | None]):
+    """Faust's account of what it has read, by which it would drop what is sought back to."""
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        """Lanes know what is to come; here nothing is kept."""
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """As for a single one."""
+
+
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     """Faust's consumer, a batch at a time, starting where Postgres says."""
 
@@ -49,6 +65,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._read_offset = _NothingRead()
         self.seeks: dict[TP, int] = {}
 
     async def getmany(
@@ -60,20 +77,17 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         fetched, active = await self._wait_next_records(timeout)
         if fetched is None or self.should_stop:
             return
-        if not self.flow_active:
-            await self.perform_seek()
-            return
         for tp, records in fetched.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
-            if active is None or tp in active or tp in self._buffered_partitions:
-                message = self._to_message(tp, records[-1])
-                message.key = b""
-                message.value = Batch(tp, records, seeks.get(tp, 0))
-                yield tp, message
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Batches come in order and whole, so there are no gaps to keep account of."""
+            overtaken = not self.flow_active or self.app.consumer_generation_id != generation
+            wanted = active is None or tp in active or tp in self._buffered_partitions
+            if overtaken or not wanted:
+                # A rebalance: nobody gets these records, and the lane will ask for them again.
+                self._sought(tp)
+                continue
+            message = self._to_message(tp, records[-1])
+            message.key = b""
+            message.value = Batch(tp, records, seeks.get(tp, 0))
+            yield tp, message
 
     def _new_offset(self, tp: TP) -> int | None:
         """Kafka's offset is a hint: the end of the last batch handed on."""
@@ -96,11 +110,17 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             await self.seek_back(tp, position)
         return positions
 
-    async def seek_back(self, tp: TP, position: int) -> None:
-        """Read this partition from `position` on; batches fetched before are known by `seeks`."""
-        self.seeks[tp] = self.seeks.get(tp, 0) + 1
+    async def seek_back(self, tp: TP, position: int) -> int:
+        """Read this partition from `position` on; returns how often it has been sought by now."""
+        seeks = self._sought(tp)
         if tp in self.assignment():
             await self._seek(tp, position)
+        return seeks
+
+    def _sought(self, tp: TP) -> int:
+        """Count that reading does not go on where it was; batches carry the count."""
+        self.seeks[tp] = self.seeks.get(tp, 0) + 1
+        return self.seeks[tp]
 
 
 class _AsItIs(Codec):  # type: ignore[misc]
