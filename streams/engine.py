@@ -93,12 +93,28 @@ class Engine:
 
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         """Fold a batch; raises `Beyond` where it begins beyond the position, and each `Stop`."""
+        try:
+            await self._fold_all(tp, records)
+        except _Behind:
+            # Normal after a rebalance, but also what a topic made anew looks like.
+            await self._recheck(tp)
+            log("behind", topic=tp.topic, partition=tp.partition, last=records[-1].offset)
+        except Beyond as hole:
+            if not sought:
+                raise
+            await self._recheck(tp)
+            raise TimelineHole(
+                f"{tp.topic}[{tp.partition}]: the position is {hole.position}, Kafka goes on beyond"
+                " it even after seeking back"
+            ) from None
+
+    async def _fold_all(self, tp: TP, records: list[Record]) -> None:
         async with self._pool.connection() as connection:
             try:
                 while records:
                     failpoint("engine.batch")
                     async with connection.transaction():
-                        records, keep = await self._transact(connection, tp, records, sought)
+                        records, keep = await self._transact(connection, tp, records)
                         failpoint("engine.before_commit")
                     keep()
                     failpoint("engine.committed")
@@ -107,15 +123,13 @@ class Engine:
                 raise
 
     async def _transact(
-        self, connection: Connection, tp: TP, records: list[Record], sought: bool
+        self, connection: Connection, tp: TP, records: list[Record]
     ) -> tuple[list[Record], Callable[[], None]]:
         """Fold up to the first tick or hole; returns the rest, and what to do once committed."""
         store = Store(connection, tp.topic, tp.partition)
         place = await self._lock(store)
         failpoint("engine.locked")
-        batch = await self._dense(tp, records, place, sought)
-        if not batch:
-            return [], lambda: None
+        batch = _dense(records, place.next_offset)
         kept = await self._kept(store, place)
         reading = self._read(tp, batch, place, kept.remembered)
         fold, exact = await self._fold(store, kept, reading)
@@ -140,27 +154,6 @@ class Engine:
         if row is None:
             raise PositionLost(f"the position of {store.topic}[{store.partition}] is gone")
         return Place(row[0], row[1] or EPOCH, row[2] or EPOCH, frozenset(row[3] or ()))
-
-    async def _dense(
-        self, tp: TP, records: list[Record], place: Place, sought: bool
-    ) -> list[Record]:
-        """The records from the position on, up to the first hole."""
-        batch = [record for record in records if record.offset >= place.next_offset]
-        if not batch:
-            await self._recheck(tp)
-            return []
-        if batch[0].offset > place.next_offset:
-            if not sought:
-                raise Beyond(place.next_offset)
-            await self._recheck(tp)
-            raise TimelineHole(
-                f"{tp.topic}[{tp.partition}]: the position is {place.next_offset}, Kafka goes on at"
-                f" {batch[0].offset} even after seeking back"
-            )
-        for i, record in enumerate(batch):
-            if record.offset != place.next_offset + i:
-                return batch[:i]
-        return batch
 
     def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
         """Decode what was not folded before, up to and with the first tick that counts."""
@@ -268,6 +261,23 @@ class Engine:
         kept.cache.update(fold.changed)
         kept.position = position
         self._partitions[partition] = kept
+
+
+class _Behind(Exception):
+    """The whole batch lies below the position."""
+
+
+def _dense(records: list[Record], position: int) -> list[Record]:
+    """The records from the position on, up to the first hole."""
+    batch = [record for record in records if record.offset >= position]
+    if not batch:
+        raise _Behind
+    if batch[0].offset > position:
+        raise Beyond(position)
+    for i, record in enumerate(batch):
+        if record.offset != position + i:
+            return batch[:i]
+    return batch
 
 
 _ADAPTERS = {name: TypeAdapter[Any](handler.State) for name, handler in BY_NAME.items()}
