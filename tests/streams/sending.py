@@ -1,0 +1,147 @@
+"""How does a test send cards? Alerts in a database, a sender that is not patient, and its process.
+
+`python -m tests.streams.sending` sends until it is killed; a failpoint may do that.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from schemas.alerts import TRAINING_ABANDONED
+from schemas.ids import ident
+from streams import database, logs
+from streams.sender import Pace, Sender, Timing
+from streams.settings import Settings, load
+from tests.streams.system import Running
+
+RAISED = datetime(2026, 1, 22, 12, tzinfo=UTC)
+TIMING = Timing(lease=2, request=1, looks=(0.2, 0.4), again=0.2, stand_still=0.3)
+
+
+class Desk:
+    """A database with alerts and their deliveries, and a Slack to send them to."""
+
+    def __init__(self, url: str, api: str, folder: Path) -> None:
+        self.env = {
+            "DATABASE_URL": url,
+            "SLACK_API_URL": api,
+            "SLACK_BOT_TOKEN": "xoxb-local",
+            "SLACK_FALLBACK_CHANNEL": "general",
+        }
+        self.folder = folder
+        self.settings: Settings = load(self.env)
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return database.connect(self.settings)
+
+    def customer(self, name: str, csm: str | None) -> None:
+        """Let the directory name the customer, and whose it is."""
+        with self.connect() as connection:
+            connection.execute(
+                "INSERT INTO customer_facts (customer, source_id, at, name, csm_email)"
+                " VALUES (%s, 'd#1', %s, %s, %s)",
+                (name, RAISED, name.capitalize(), csm),
+            )
+
+    def alert(self, customer: str = "acme", number: int = 1, desired: int = 1) -> UUID:
+        """Raise one and ask for its card."""
+        alert = ident(customer, number)
+        values = {
+            "course": "c1",
+            "last_activity": "2026-01-08T12:00:00+00:00",
+            "last_module": None,
+            "patience_days": 14,
+        }
+        with self.connect() as connection:
+            connection.execute(
+                """
+                INSERT INTO alerts (alert, version, rule, rule_version, customer, subject, status,
+                                    at, raised_at, causes, "values", notify)
+                VALUES (%s, 1, %s, 1, %s, %s, 'open', %s, %s, '{}', %s, true)
+                """,
+                (
+                    alert,
+                    TRAINING_ABANDONED,
+                    customer,
+                    f"p{number}|c1",
+                    RAISED,
+                    RAISED + timedelta(seconds=number),
+                    Jsonb(values),
+                ),
+            )
+            connection.execute(
+                "INSERT INTO deliveries (alert, customer, desired, posted, state, attempts, looked)"
+                " VALUES (%s, %s, %s, 0, 'pending', 0, 0)",
+                (alert, customer, desired),
+            )
+        return alert
+
+    def close(self, alert: UUID, version: int = 2, status: str = "resolved") -> None:
+        """Close an alert and ask that its card says so."""
+        with self.connect() as connection:
+            connection.execute(
+                "UPDATE alerts SET version = %s, status = %s WHERE alert = %s",
+                (version, status, alert),
+            )
+            connection.execute(
+                "UPDATE deliveries SET desired = %s WHERE alert = %s", (version, alert)
+            )
+
+    def row(self, alert: UUID) -> dict[str, Any]:
+        """How the delivery stands."""
+        with self.connect() as connection:
+            cursor = connection.execute("SELECT * FROM deliveries WHERE alert = %s", (alert,))
+            row = cursor.fetchone()
+            assert row is not None
+            assert cursor.description is not None
+            return dict(zip((column.name for column in cursor.description), row, strict=True))
+
+    def open(self) -> int:
+        """How many deliveries wait for something."""
+        with self.connect() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM deliveries"
+                " WHERE posted < desired AND state NOT IN ('silent', 'dead')"
+            ).fetchone()
+            assert row is not None
+            return int(row[0])
+
+    def send(self, until: Callable[[], object] | None = None, pace: Pace | None = None) -> None:
+        """Run a sender until nothing waits, or until `until` answers something true."""
+        done = until or (lambda: not self.open())
+        asyncio.run(send(self.settings, done, pace or Pace(per_second=1000, burst=1000)))
+
+    def start(self, failpoint: str) -> Running:
+        """Start a sender as a process of its own, which dies or freezes there."""
+        return Running(
+            "sender",
+            [sys.executable, "-m", "tests.streams.sending"],
+            {**os.environ, **self.env, "FAILPOINT": failpoint},
+            self.folder / "sender.log",
+        )
+
+
+async def send(settings: Settings, done: Callable[[], object], pace: Pace) -> None:
+    deadline = time.monotonic() + 30
+    async with database.open_pool(settings) as pool:
+        sender = Sender(settings, pool, TIMING, pace)
+        while not await asyncio.to_thread(done) or sender.flying:
+            assert time.monotonic() < deadline, "the sender did not get done in 30 s"
+            with suppress(*database.PASSING):
+                await sender.step()
+            await asyncio.sleep(0.02)
+
+
+if __name__ == "__main__":
+    logs.set_up()
+    asyncio.run(send(load(), lambda: False, Pace(per_second=1000, burst=1000)))
