@@ -130,7 +130,9 @@ def token(name: Name) -> str:
 
 def tokens(data: Incoming) -> tuple[str, ...]:
     """Whom an event names, as tokens; nobody where it speaks of no person."""
-    return tuple(map(token, names(data.person))) if isinstance(data, OfPerson | OF_MEMBER) else ()
+    if not isinstance(data, (OfPerson, *OF_MEMBER)):
+        return ()
+    return tuple(map(token, names(data.person)))
 
 
 def memberships(moves: Iterable[Move], customer: str) -> list[Membership]:
@@ -323,7 +325,9 @@ class Directory:
         if ahead <= AHEAD:
             return None
         if ahead > LONGEST_WAIT:
-            detail = f"/time: lies {ahead.days} days ahead; at most {LONGEST_WAIT.days} are waited"
+            detail = (
+                f"/time: lies {ahead.days} days ahead; at most {LONGEST_WAIT.days} are waited for"
+            )
             return Dead("future", detail)
         detail = f"/time: lies in the future; the event waits until {stamp(event.time)}"
         return Miss("future", detail, tokens(event.data), due_at=event.time)
