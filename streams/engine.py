@@ -86,11 +86,6 @@ class Engine:
         for partition in partitions:
             self._partitions.pop(partition, None)
 
-    def position(self, partition: int) -> int | None:
-        """How far this worker has come in a partition, if it has folded any of it."""
-        kept = self._partitions.get(partition)
-        return kept.position if kept else None
-
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         """Fold a batch; raises `Beyond` where it begins beyond the position, and each `Stop`."""
         try:

@@ -4,7 +4,7 @@ A tick claims no more than intake has forwarded, one is outstanding at most, and
 driven the player says it.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaProducer
@@ -31,18 +31,11 @@ async def append_tick(producer: AIOKafkaProducer, topic: str, partition: int, no
 class Ticker:
     """Appends ticks for the partitions that this worker owns."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        pool: Pool,
-        producer: AIOKafkaProducer,
-        position: Callable[[int], int | None],
-    ) -> None:
+    def __init__(self, settings: Settings, pool: Pool, producer: AIOKafkaProducer) -> None:
         self._settings = settings
         self._pool = pool
         self._producer = producer
-        self._position = position
-        self._outstanding: dict[int, int] = {}
+        self._appended: dict[int, int] = {}
 
     async def tick(self, partitions: Collection[int]) -> int:
         """One look at the clock; returns how many ticks were appended."""
@@ -55,7 +48,7 @@ class Ticker:
             wanted = await self._wanted(connection, partitions, now)
         for partition in wanted:
             failpoint("ticker.before")
-            self._outstanding[partition] = await append_tick(
+            self._appended[partition] = await append_tick(
                 self._producer, self._settings.topic(TIMELINE), partition, now
             )
             failpoint("ticker.appended")
@@ -64,22 +57,20 @@ class Ticker:
     async def _wanted(
         self, connection: Connection, partitions: Collection[int], now: datetime
     ) -> list[int]:
-        idle = [partition for partition in partitions if not self._waits(partition)]
         cursor = await connection.execute(
             """
             -- which partitions have something due, or have not heard the clock for an hour?
-            SELECT partition FROM positions p
+            SELECT partition, next_offset FROM positions p
             WHERE app = 'engine' AND topic = %s AND partition = ANY(%s)
               AND (coalesce(ticked < %s, true)
                    OR EXISTS (SELECT FROM states s
                               WHERE s.partition = p.partition AND s.due_at <= %s))
             """,
-            (self._settings.topic(TIMELINE), idle, now - HEARTBEAT, now),
+            (self._settings.topic(TIMELINE), list(partitions), now - HEARTBEAT, now),
         )
-        return [row[0] for row in await cursor.fetchall()]
-
-    def _waits(self, partition: int) -> bool:
-        """Whether this worker's last tick is still to be folded."""
-        appended = self._outstanding.get(partition)
-        position = self._position(partition)
-        return appended is not None and (position is None or position <= appended)
+        # This worker's last tick must have been folded, by whomever.
+        return [
+            partition
+            for partition, next_offset in await cursor.fetchall()
+            if self._appended.get(partition, -1) < next_offset
+        ]

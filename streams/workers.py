@@ -38,7 +38,7 @@ class EngineWorker(Worker):
 
     async def open(self) -> None:
         self.engine = Engine(self.settings, self.pool, self.recheck)
-        self.ticker = Ticker(self.settings, self.pool, self.producer, self.engine.position)
+        self.ticker = Ticker(self.settings, self.pool, self.producer)
 
     @property
     def work(self) -> Work:
