@@ -236,8 +236,9 @@ class Engine:
             if len(page) < FIRED_AT_MOST:
                 return set(asked)
             last = page[-1]
-            sure = [due for due in asked.values() if due and last.due_at and due <= last.due_at]
-            if len(sure) >= FIRED_AT_MOST:
+            # What was not asked yet comes behind the last row, whatever its true deadline.
+            behind = (last.due_at, *last.key)
+            if sum((due, *key) <= behind for key, due in asked.items() if due) >= FIRED_AT_MOST:
                 return set(asked)
 
     async def _kept(self, store: Store, place: Place) -> Partition:
