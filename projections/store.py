@@ -222,18 +222,20 @@ class Store:
         return [(row[0], row[1]) for row in await self._cursor.fetchall()]
 
     async def write_remembered(
-        self, fresh: Mapping[date, bytes], oldest: date | None, next_offset: int
+        self, fresh: Mapping[date, bytes], gone: Collection[date], next_offset: int
     ) -> None:
-        """Store this batch's ids, and let go of the days before the oldest."""
-        if not fresh:
-            return
-        await self._cursor.executemany(
-            "INSERT INTO remembered (partition, day, next_offset, hashes) VALUES (%s, %s, %s, %s)",
-            [(self.partition, day, next_offset, packed) for day, packed in sorted(fresh.items())],
-        )
-        await self._cursor.execute(
-            "DELETE FROM remembered WHERE partition = %s AND day < %s", (self.partition, oldest)
-        )
+        """Let go of whole days, then store this batch's ids."""
+        if gone:
+            await self._cursor.execute(
+                "DELETE FROM remembered WHERE partition = %s AND day = ANY(%s)",
+                (self.partition, sorted(gone)),
+            )
+        if fresh:
+            await self._cursor.executemany(
+                "INSERT INTO remembered (partition, day, next_offset, hashes)"
+                " VALUES (%s, %s, %s, %s)",
+                [(self.partition, day, next_offset, ids) for day, ids in sorted(fresh.items())],
+            )
 
 
 def _json(values: Mapping[str, Any]) -> str:

@@ -134,9 +134,10 @@ class Engine:
         )
         await store.write_rows(rows(fold.changed))
         await store.write_alerts(fold.decided, self._quiet_until.get(tp.partition, 0))
-        await store.write_remembered(
-            kept.remembered.take_fresh(), kept.remembered.oldest(), reading.end
-        )
+        ids = kept.remembered.take_changes()
+        await store.write_remembered(ids.fresh, ids.gone, reading.end)
+        if ids.forgotten:
+            log("ids_forgotten", partition=tp.partition, ids=ids.forgotten)
         failpoint("engine.written")
         ticked = reading.tick[1].now if reading.tick else place.ticked
         if not await store.move(place.next_offset, reading.end, reading.log_time, ticked):

@@ -2,6 +2,7 @@
 
 An id is a 16-byte hash of (source, id). Days are days of log time, so that a replay forgets at the
 same records; beyond the cap the oldest day goes, counted.
+A million ids take about 110 MB.
 """
 
 from collections.abc import Iterable
@@ -20,11 +21,12 @@ def fingerprint(source: str, id: str) -> bytes:
 
 @dataclass
 class Remembered:
-    """The ids of one partition, by day; `fresh` are those of records not yet committed."""
+    """The ids of one partition, by day; what is not committed yet waits in `taught` and `gone`."""
 
     cap: int
     days: dict[date, set[bytes]] = field(default_factory=dict)
-    fresh: list[tuple[date, bytes]] = field(default_factory=list)
+    taught: list[tuple[date, bytes]] = field(default_factory=list)
+    gone: set[date] = field(default_factory=set)
     forgotten: int = 0
     _count: int = 0
 
@@ -41,30 +43,39 @@ class Remembered:
             self._forget(known)
         if any(hash in hashes for hashes in self.days.values()):
             return True
-        self.days.setdefault(day, set()).add(hash)
-        self.fresh.append((day, hash))
-        self._count += 1
-        if self._count > self.cap:
+        if self._count >= self.cap:
             self.forgotten += self._forget(min(self.days))
+        self.days.setdefault(day, set()).add(hash)
+        self.taught.append((day, hash))
+        self._count += 1
         return False
 
-    def take_fresh(self) -> dict[date, bytes]:
-        """What to store for the records of this batch, packed by day."""
+    def take_changes(self) -> "Changes":
+        """What to store and to delete for the records of this batch; the next begins anew."""
         packed: dict[date, list[bytes]] = {}
-        for day, hash in self.fresh:
-            if day in self.days:
-                packed.setdefault(day, []).append(hash)
-        self.fresh.clear()
-        return {day: b"".join(hashes) for day, hashes in packed.items()}
-
-    def oldest(self) -> date | None:
-        """The first day that is still known; stored rows before it can go."""
-        return min(self.days, default=None)
+        for day, hash in self.taught:
+            packed.setdefault(day, []).append(hash)
+        changes = Changes(
+            {day: b"".join(hashes) for day, hashes in packed.items()}, self.gone, self.forgotten
+        )
+        self.taught, self.gone, self.forgotten = [], set(), 0
+        return changes
 
     def _forget(self, day: date) -> int:
         count = len(self.days.pop(day))
         self._count -= count
+        self.gone.add(day)
+        self.taught = [(taught, hash) for taught, hash in self.taught if taught != day]
         return count
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """New ids packed by day, days that go first, and how many ids went before their time."""
+
+    fresh: dict[date, bytes]
+    gone: set[date]
+    forgotten: int
 
 
 def names(packed: Iterable[bytes]) -> set[bytes]:
