@@ -237,7 +237,7 @@ def write(seed: int, accounts: int, days: int, end: datetime) -> Play:
     _repeat_at_night(play, company)
     _garble(play, company)
     _close(play, company)
-    _order(play, {person.id for person in company.settled})
+    put_in_order(play, {person.id for person in company.settled})
     for what in REQUIRED:
         if play.covered[what] < 3:
             raise AssertionError(f"only {play.covered[what]} of {what!r} in this sample")
@@ -445,7 +445,7 @@ def _close(play: Play, company: Company) -> None:
             play.describe(account, heard - HOUR, heard, health=health, arr=account.arr + 5000)
 
 
-def _order(play: Play, settled: set[str]) -> None:
+def put_in_order(play: Play, settled: set[str]) -> None:
     """Sort the lines, and see that no order within a step can matter.
 
     The directory and the LMS are read in any relative order, so what the directory says of a

@@ -13,15 +13,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from schemas.envelope import Unreadable, parse
 from tests.sample.expect import Replay
-from tests.sample.generate import REQUIRED, instant, write
-from tests.sample.world import HOUR, Play
+from tests.sample.generate import REQUIRED, instant, put_in_order, write
+from tests.sample.world import DAY, DIRECTORY, HOUR, MINUTE, TRAINING, Play, midnight
 
 ROOT = Path(__file__).parents[2]
+END = datetime(2026, 11, 21, 10, tzinfo=UTC)
 SEEDS = (1, *(random.SystemRandom().randrange(10**6) for _ in range(3)))
 ENDS = (
     instant("now"),
@@ -162,6 +164,37 @@ def test_the_lines_stand_in_the_order_of_delivery_within_the_play(sample: Sample
     assert sample.play.start < times[0]
     assert times[-1] < sample.play.end
     assert 1500 <= len(times) <= 3000
+
+
+def test_a_calm_instant_has_no_deadline_soon_after_the_end_and_order_is_kept() -> None:
+    play = Play(random.Random(1), 1, END - 60 * DAY, END)
+    calm = [play.calm(END - number * 30 * MINUTE) for number in range(48 * 20)]
+    assert all(later > earlier for later, earlier in pairwise(calm))
+    for at in calm:
+        for patience in (10 * DAY, 14 * DAY):
+            assert not END < at + patience <= END + 12 * HOUR
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Europe/Berlin", "Pacific/Auckland"])
+def test_a_calm_day_does_not_lapse_soon_after_the_end(zone: str) -> None:
+    for hours in range(24):
+        end = END + hours * HOUR
+        play = Play(random.Random(1), 1, end - 60 * DAY, end)
+        for days in range(-2, 3):
+            day = play.calm_day(ZoneInfo(zone), (end + days * DAY).date())
+            assert not end < midnight(ZoneInfo(zone), day + DAY) <= end + 12 * HOUR
+
+
+def test_news_of_a_person_gives_way_to_what_she_does_in_the_same_step() -> None:
+    play = Play(random.Random(1), 1, END - 60 * DAY, END)
+    at = END - 3 * DAY + MINUTE
+    play.deliver(at, DIRECTORY, "p", raw="news", about=["p"])
+    play.deliver(at + 20 * MINUTE, TRAINING, "p", raw="done", about=["p"])
+    put_in_order(play, set())
+    assert [(line.topic, line.deliver_at) for line in play.lines] == [
+        (TRAINING, at + 20 * MINUTE),
+        (DIRECTORY, at + HOUR),
+    ]
 
 
 def test_the_same_seed_writes_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
