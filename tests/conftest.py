@@ -76,7 +76,7 @@ def parts_home() -> Iterator[Path]:
     temporary = Path(tempfile.gettempdir())
     for old in temporary.glob("laurel-tests-*/lock"):
         lock = Lock(old)
-        if lock.take():
+        if os.access(old, os.W_OK) and lock.take():
             # What a killed session left; another may be clearing it too.
             shutil.rmtree(old.parent, ignore_errors=True)
             lock.release()

@@ -13,11 +13,11 @@ from deploy.children import PartsError, started
 from deploy.crew import Crew
 
 ROOT = Path(__file__).parents[2]
-SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(30)"]
 DEAF = [
     sys.executable,
     "-uc",
-    "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf'); time.sleep(300)",
+    "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf'); time.sleep(30)",
 ]
 
 OWNER = """

@@ -145,11 +145,11 @@ class Stopping:
         self.close = part.stop
 
 
-def test_a_server_whose_leash_did_not_hold_is_ended_by_the_next_start(home: Path) -> None:
-    first, second = Postgres(home, scratch=True), Postgres(home, scratch=True)
+def test_a_broker_whose_leash_did_not_hold_is_ended_by_the_next_start(home: Path) -> None:
+    first, second = Kafka(home, scratch=True), Kafka(home, scratch=True)
     first.start()
     pid = first.child.pid
-    # As if its owner had died: nobody holds the folder, but the server runs.
+    # As if its owner had died: nobody holds the folder, but the broker runs.
     first._lock.release()
     with closing(Stopping(second)):
         second.start()
