@@ -11,17 +11,38 @@ from .engine import Engine
 from .intake import Intake
 from .lanes import Work
 from .relay import relay
+from .sender import Sender
+from .slack import SlackInbox
+from .sweep import sweep
 from .ticker import Ticker
 from .transport import Record
+from .watermarks import Watermarks
 
 
 class IntakeWorker(Worker):
-    """Forwards the intake topics to the timeline."""
+    """Forwards the intake topics to the timeline, and what the directory has since learned."""
 
     kind = "intake"
 
     async def open(self) -> None:
         self.intake = Intake(self.settings, self.pool, self.producer, self.recheck)
+        self.watermarks = Watermarks(self.settings, self.pool, self.ends)
+
+    def steps(self) -> Mapping[str, tuple[float, Step]]:
+        return {"sweep": (0.5, self._sweep), "watermarks": (0.25, self._look)}
+
+    async def ends(self) -> Mapping[TP, int]:
+        """Where the partitions that this worker owns end in Kafka."""
+        owned = [TP(topic, p) for topic in self.topics for p in self.owned(topic)]
+        found: Mapping[TP, int] = await self.app.consumer.highwaters(*owned) if owned else {}
+        return found
+
+    async def _sweep(self) -> int:
+        return await sweep(self.pool, self.producer)
+
+    async def _look(self) -> int:
+        await self.watermarks.look()
+        return 0
 
     @property
     def work(self) -> Work:
@@ -62,6 +83,23 @@ class EngineWorker(Worker):
         return await relay(self.pool, self.producer, self.settings.topic(ALERTS), owned)
 
 
+class SlackWorker(Worker):
+    """Takes alerts into the ledger, and sends and mends their cards."""
+
+    kind = "slack"
+
+    async def open(self) -> None:
+        self.inbox = SlackInbox(self.pool, self.recheck)
+        self.sender = Sender(self.settings, self.pool)
+
+    @property
+    def work(self) -> Work:
+        return self.inbox.work
+
+    def steps(self) -> Mapping[str, tuple[float, Step]]:
+        return {"sender": (0.1, self.sender.step)}
+
+
 WORKERS: dict[str, type[Worker]] = {
-    worker.kind: worker for worker in (IntakeWorker, EngineWorker)
+    worker.kind: worker for worker in (IntakeWorker, EngineWorker, SlackWorker)
 }
