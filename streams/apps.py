@@ -1,7 +1,6 @@
 """What is a worker? A Faust app that owns partitions, one lane each, and loops beside them."""
 
 import asyncio
-import logging
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -74,7 +73,8 @@ class Worker:
         """Run until SIGTERM or Ctrl-C; returns the exit code."""
         logs.set_up()
         check_settings(self.settings)
-        worker = faust.Worker(self.app, loglevel="WARN", quiet=True, redirect_stdouts=False)
+        worker = faust.Worker(self.app, quiet=True, redirect_stdouts=False, override_logging=False)
+        worker.spinner = None  # it writes to the terminal whatever else is said
         try:
             worker.execute_from_commandline()
         except SystemExit as end:
@@ -105,7 +105,6 @@ class Worker:
             stream_buffer_maxsize=16,
             stream_wait_empty=False,
             worker_redirect_stdouts=False,
-            loghandlers=[logs.JsonLines()],
         )
         app.conf.web_enabled = False
         install(app, self._starting_points)
@@ -123,7 +122,6 @@ class Worker:
 
     def _on_start(self, then: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         async def on_start() -> None:
-            logging.getLogger().setLevel(logging.WARNING)
             self.pool = await self._stack.enter_async_context(open_pool(self.settings))
             self.producer = await self._stack.enter_async_context(open_producer(self.settings))
             await self.open()
