@@ -5,11 +5,12 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import aiokafka.errors
 import faust
+import kafka.errors
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas.topics import READS, App
@@ -25,6 +26,17 @@ from .transport import Batch, BatchConsumer, Extent, batches, install
 
 Step = Callable[[], Awaitable[int]]
 """Something to be done again and again; returns how much was done."""
+
+SEEK_WITHIN = 60.0
+"""Seconds for an assignment; Faust gives it 90, and then idles for ever without a word."""
+
+TRIES = 30
+"""How often a loop tries, for a minute, before its Kafka client is given up with the process."""
+
+AWAY = (*PASSING, aiokafka.errors.KafkaError, kafka.errors.KafkaError)
+"""Faults of either part, also of Kafka's two clients, that may pass by themselves."""
+
+T = TypeVar("T")
 
 
 class Worker:
@@ -64,10 +76,14 @@ class Worker:
 
     async def recheck(self, tp: TP) -> None:
         """Ask again whether topic and position fit; raises the `Stop` that names what does not."""
-        consumer: BatchConsumer = self.app.consumer
-        starts = await consumer.earliest_offsets(tp)
-        ends = await consumer.highwaters(tp)
-        await self._check({tp: Extent(starts[tp], ends[tp])})
+
+        async def ask() -> None:
+            consumer: BatchConsumer = self.app.consumer
+            starts = await consumer.earliest_offsets(tp)
+            ends = await consumer.highwaters(tp)
+            await self._check({tp: Extent(starts[tp], ends[tp])})
+
+        await _patiently(ask)
 
     def run(self) -> int:
         """Run until SIGTERM or Ctrl-C; returns the exit code."""
@@ -134,23 +150,19 @@ class Worker:
         return on_start
 
     async def _starting_points(self, extents: Mapping[TP, Extent]) -> Mapping[TP, int]:
-        """Where Postgres says each assigned partition starts; waits while Postgres is away."""
+        """Where Postgres says each assigned partition starts; waits a while if it is away."""
         await self.lanes.drop()
         self.forget(list(extents))
-        tries = 0
-        while True:
-            try:
-                starts = await self._check(extents)
-            except PASSING as fault:
-                logs.log("database", fault=type(fault).__name__, why=str(fault).strip())
-            except BaseException as fault:  # noqa: BLE001 -- Faust would log it and read on
-                die(fault, app=self.kind)
-            else:
-                self._owned = set(extents)
-                logs.log("assigned", partitions=sorted(f"{t}[{p}]" for t, p in extents))
-                return starts
-            await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
-            tries += 1
+        try:
+            async with asyncio.timeout(SEEK_WITHIN):
+                starts = await _patiently(lambda: self._check(extents))
+        except TimeoutError:
+            die(TimeoutError(f"Postgres or Kafka was away for {SEEK_WITHIN} s"), app=self.kind)
+        except Exception as fault:  # noqa: BLE001 -- Faust would log it and read on
+            die(fault, app=self.kind)
+        self._owned = set(extents)
+        logs.log("assigned", partitions=sorted(f"{t}[{p}]" for t, p in extents))
+        return starts
 
     async def _check(self, extents: Mapping[TP, Extent]) -> dict[TP, int]:
         ids = await asyncio.to_thread(topic_ids, self.settings)
@@ -170,6 +182,18 @@ class Worker:
         return await consumer.seek_back(tp, position)
 
 
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until neither Postgres nor Kafka is away."""
+    tries = 0
+    while True:
+        try:
+            return await ask()
+        except AWAY as fault:
+            logs.log("away", fault=type(fault).__name__, why=str(fault).strip(), tries=tries)
+        await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
+        tries += 1
+
+
 async def _forever(name: str, seconds: float, step: Step) -> None:
     """Do the step again and again: at once while there is something to do, else after a while."""
     tries = 0
@@ -177,8 +201,10 @@ async def _forever(name: str, seconds: float, step: Step) -> None:
         try:
             done = await step()
             tries = 0
-        except (*PASSING, KafkaError) as fault:
+        except AWAY as fault:
             logs.log("loop", name=name, fault=type(fault).__name__, why=str(fault).strip())
+            if tries == TRIES and not isinstance(fault, PASSING):
+                die(fault, loop=name)
             done = 0
             tries += 1
         except asyncio.CancelledError:
