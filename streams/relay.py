@@ -16,6 +16,7 @@ async def relay(
     """Send what waits for these partitions, then delete it; returns how many were sent.
 
     A crash in between sends them again; the ledger knows an alert's version by its id.
+    No transaction stays open meanwhile: Kafka may be away for longer than one may be idle.
     """
     async with pool.connection() as connection:
         cursor = await connection.execute(
@@ -24,15 +25,16 @@ async def relay(
             (list(partitions), AT_MOST),
         )
         waiting = await cursor.fetchall()
-        if not waiting:
-            return 0
-        sent = [
-            await producer.send(topic, message, key=customer.encode(), partition=partition)
-            for _, partition, customer, message in waiting
-        ]
-        for acknowledgement in sent:
-            await acknowledgement
-        failpoint("relay.produced")
+    sent = [
+        await producer.send(topic, message, key=customer.encode(), partition=partition)
+        for _, partition, customer, message in waiting
+    ]
+    for acknowledgement in sent:
+        await acknowledgement
+    if not waiting:
+        return 0
+    failpoint("relay.produced")
+    async with pool.connection() as connection:
         await connection.execute(
             "DELETE FROM outbox WHERE seq = ANY(%s)", ([row[0] for row in waiting],)
         )
