@@ -18,11 +18,11 @@ from schemas.topics import READS, App
 from . import logs, positions
 from .append import open_producer
 from .database import PASSING, Pool, open_pool
-from .lanes import BACK_OFF, Lanes, Work
+from .lanes import BACK_OFF, Lanes
 from .process import die
 from .settings import Settings
 from .topics import check_settings, topic_ids
-from .transport import Batch, BatchConsumer, Extent, batches, install
+from .transport import Batch, BatchConsumer, Extent, Record, batches, install
 
 Step = Callable[[], Awaitable[int]]
 """Something to be done again and again; returns how much was done."""
@@ -55,9 +55,8 @@ class Worker:
         self.lanes = Lanes(self.work, self._seek)
         self.app = self._build()
 
-    @property
-    def work(self) -> Work:
-        """Folds one batch of one partition."""
+    async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
+        """Folds one batch of one partition; `sought`: a hole was sought back to before."""
         raise NotImplementedError
 
     def steps(self) -> Mapping[str, tuple[float, Step]]:

@@ -9,7 +9,6 @@ from schemas.topics import ALERTS, TIMELINE
 from .apps import Step, Worker
 from .engine import Engine
 from .intake import Intake
-from .lanes import Work
 from .relay import relay
 from .sender import Sender
 from .slack import SlackInbox
@@ -44,12 +43,8 @@ class IntakeWorker(Worker):
         await self.watermarks.look()
         return 0
 
-    @property
-    def work(self) -> Work:
-        async def forward(tp: TP, records: list[Record], sought: bool) -> None:
-            await self.intake.work(tp, records, sought)
-
-        return forward
+    async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
+        await self.intake.work(tp, records, sought)
 
 
 class EngineWorker(Worker):
@@ -61,12 +56,8 @@ class EngineWorker(Worker):
         self.engine = Engine(self.settings, self.pool, self.recheck)
         self.ticker = Ticker(self.settings, self.pool, self.producer)
 
-    @property
-    def work(self) -> Work:
-        async def fold(tp: TP, records: list[Record], sought: bool) -> None:
-            await self.engine.work(tp, records, sought)
-
-        return fold
+    async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
+        await self.engine.work(tp, records, sought)
 
     def steps(self) -> Mapping[str, tuple[float, Step]]:
         return {"ticker": (0.25, self._tick), "relay": (0.1, self._relay)}
@@ -92,9 +83,8 @@ class SlackWorker(Worker):
         self.inbox = SlackInbox(self.pool, self.recheck)
         self.sender = Sender(self.settings, self.pool)
 
-    @property
-    def work(self) -> Work:
-        return self.inbox.work
+    async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
+        await self.inbox.work(tp, records, sought)
 
     def steps(self) -> Mapping[str, tuple[float, Step]]:
         return {"sender": (0.1, self.sender.step)}
