@@ -94,7 +94,7 @@ class Chain:
 
 @dataclass
 class Certificate:
-    """A person's certificate: what was told, and the latest lapse that a tick has seen."""
+    """A person's certificate: what was told, and the lapse that a tick has reached, if any."""
 
     facts: list[Fact] = field(default_factory=list)
     reached: datetime | None = None
@@ -137,8 +137,7 @@ class Certificate:
                     latest.revoked = what
         return chains
 
-    def has_lapsed(self, chain: Chain) -> bool:
-        """Whether a tick has seen it lapse."""
-        return bool(
-            not chain.revoked and chain.lapse and self.reached and chain.lapse <= self.reached
-        )
+    def forget(self, latest: Chain | None) -> None:
+        """Keep what a tick has reached only as far as the latest chain still lapses by then."""
+        lapse = latest.lapse if latest and not latest.revoked else None
+        self.reached = lapse if lapse and self.reached and lapse <= self.reached else None

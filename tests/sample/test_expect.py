@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.sample.expect import Replay
+from tests.sample.replay import Replay
+from tests.sample.rows import rows, summary
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -78,7 +79,7 @@ class Script:
         """When it became true, when it was raised, how it stands, and why."""
         return [
             (row["at"], row["raised_at"], row["status"], row["causes"])
-            for row in self.played().rows("alerts")
+            for row in rows(self.played(), "alerts")
         ]
 
 
@@ -100,7 +101,7 @@ def test_activity_exactly_at_the_deadline_is_too_late_and_makes_no_card() -> Non
     module = script.told("module.completed.v1", due, due + MINUTE, module="m")
     end = script.told("training.completed.v1", due + DAY)
     replay = script.played()
-    (row,) = replay.rows("alerts")
+    (row,) = rows(replay, "alerts")
     assert (row["status"], row["at"], row["raised_at"], row["causes"]) == (
         "resolved",
         stamp(due),
@@ -108,7 +109,7 @@ def test_activity_exactly_at_the_deadline_is_too_late_and_makes_no_card() -> Non
         [start, module],
     )
     assert end not in row["causes"]
-    assert replay.summary()["cards"] == 0
+    assert summary(replay)["cards"] == 0
 
 
 def test_activity_a_millisecond_before_the_deadline_moves_it() -> None:
@@ -156,10 +157,10 @@ def test_a_deadline_more_than_two_days_old_when_heard_is_history() -> None:
     script = Script()
     script.told("training.started.v1", NOON - 17 * DAY, NOON)
     replay = script.played()
-    (row,) = replay.rows("training")
+    (row,) = rows(replay, "training")
     assert row["stalled_at"] == stamp(NOON - 3 * DAY)
     assert row["status"] == "abandoned"
-    assert replay.rows("alerts") == []
+    assert rows(replay, "alerts") == []
 
 
 def test_history_whose_deadline_lies_ahead_is_raised() -> None:
@@ -184,8 +185,8 @@ def test_a_leaving_resolves_a_stall_and_ends_the_clock() -> None:
     script.told("training.started.v1", NOON)
     script.left(DUE + DAY)
     replay = script.played()
-    assert [row["status"] for row in replay.rows("alerts")] == ["resolved"]
-    assert [row["active"] for row in replay.rows("training")] == [False]
+    assert [row["status"] for row in rows(replay, "alerts")] == ["resolved"]
+    assert [row["active"] for row in rows(replay, "training")] == [False]
 
 
 def test_completions_of_one_day_in_the_account_are_one_attempt() -> None:
@@ -194,8 +195,8 @@ def test_completions_of_one_day_in_the_account_are_one_attempt() -> None:
     script.told("training.completed.v1", midnight + HOUR, score=80)
     script.told("training.completed.v1", midnight + 23 * HOUR, score=80)
     script.told("training.completed.v1", midnight - MINUTE)
-    rows = script.played().rows("attempts")
-    assert [(row["at"], row["score"]) for row in rows] == [
+    attempts = rows(script.played(), "attempts")
+    assert [(row["at"], row["score"]) for row in attempts] == [
         (stamp(midnight - MINUTE), None),
         (stamp(midnight + HOUR), "80"),
     ]
@@ -207,18 +208,29 @@ def test_an_enrolment_after_an_ending_begins_a_run_and_one_before_does_not() -> 
     script.told("training.enrolled.v1", NOON + DAY)
     script.told("module.completed.v1", NOON + 2 * DAY, module="m2")
     script.told("training.withdrawn.v1", NOON + 3 * DAY)
-    (row,) = script.played().rows("training")
+    (row,) = rows(script.played(), "training")
     assert (row["status"], row["modules"]) == ("withdrawn", ["m1", "m2"])
     script.told("training.enrolled.v1", NOON + 4 * DAY)
     script.told("module.completed.v1", NOON + 5 * DAY, module="m3")
-    (row,) = script.played().rows("training")
+    (row,) = rows(script.played(), "training")
     assert (row["status"], row["modules"]) == ("abandoned", ["m3"])
+
+
+def test_an_enrolment_after_a_lapse_begins_a_run_unless_a_renewal_was_told_late() -> None:
+    script = Script()
+    script.told("module.completed.v1", NOON, course="c", module="m1")
+    script.told("certificate.granted.v1", NOON, certificate="badge", last_day="2026-03-10")
+    script.told("training.enrolled.v1", NOON + 9 * DAY, course="c")
+    script.told("module.completed.v1", NOON + 10 * DAY, course="c", module="m2")
+    assert [row["modules"] for row in rows(script.played(), "training")] == [["m2"]]
+    script.told("certificate.renewed.v1", NOON + 5 * DAY, NOON + 11 * DAY, certificate="badge")
+    assert [row["modules"] for row in rows(script.played(), "training")] == [["m1", "m2"]]
 
 
 def test_a_certificate_of_months_lapses_the_day_before_the_day_of_the_month() -> None:
     script = Script(validity_months=1)
     script.told("training.completed.v1", datetime(2026, 1, 31, 9, tzinfo=UTC), NOON, course="c")
-    (row,) = script.played().rows("certificates")
+    (row,) = rows(script.played(), "certificates")
     assert (row["last_day"], row["status"]) == ("2026-02-27", "expired")
 
 
@@ -237,9 +249,9 @@ def test_a_certificate_ends_with_the_last_day_as_the_account_counts_it(
     script = Script(zone=zone)
     start = lapse - 9 * DAY
     script.told("certificate.granted.v1", start, certificate="badge", last_day=last_day)
-    before = script.played(lapse - MINUTE - HOUR).rows("certificates")
+    before = rows(script.played(lapse - MINUTE - HOUR), "certificates")
     script.lines.pop()
-    after = script.played(lapse).rows("certificates")
+    after = rows(script.played(lapse), "certificates")
     assert [row["status"] for row in before + after] == ["valid", "expired"]
 
 
@@ -248,14 +260,14 @@ def test_a_completion_with_its_certificate_is_one_award_with_one_cause() -> None
     inline = {"certificate": "badge", "number": "N1", "last_day": "2026-12-24"}
     told = script.told("training.completed.v1", NOON, course="c", certificate=inline)
     replay = script.played()
-    (row,) = replay.rows("certificates")
+    (row,) = rows(replay, "certificates")
     assert (row["number"], row["last_day"], row["renewed_at"], row["course"]) == (
         "N1",
         "2026-12-24",
         None,
         "c",
     )
-    assert [row["causes"] for row in replay.rows("alerts")] == [[told]]
+    assert [row["causes"] for row in rows(replay, "alerts")] == [[told]]
 
 
 def test_a_renewal_heard_after_the_lapse_opens_the_alert_again() -> None:
@@ -269,9 +281,9 @@ def test_a_renewal_heard_after_the_lapse_opens_the_alert_again() -> None:
         last_day="2026-12-01",
     )
     replay = script.played()
-    (alert,) = replay.rows("alerts")
+    (alert,) = rows(replay, "alerts")
     assert (alert["status"], alert["raised_at"], alert["causes"]) == ("open", stamp(NOON), [grant])
-    (row,) = replay.rows("certificates")
+    (row,) = rows(replay, "certificates")
     assert (row["status"], row["renewed_at"]) == ("valid", stamp(NOON + 5 * DAY))
 
 
@@ -308,8 +320,8 @@ def test_an_old_grant_told_late_makes_the_new_one_a_renewal_and_withdraws_its_al
     script.told("training.completed.v1", NOON, course="c")
     script.told("certificate.granted.v1", NOON - 60 * DAY, NOON + DAY, certificate="badge")
     replay = script.played()
-    assert [row["status"] for row in replay.rows("alerts")] == ["withdrawn"]
-    (row,) = replay.rows("certificates")
+    assert [row["status"] for row in rows(replay, "alerts")] == ["withdrawn"]
+    (row,) = rows(replay, "certificates")
     assert (row["earned_at"], row["renewed_at"]) == (stamp(NOON - 60 * DAY), stamp(NOON))
 
 
@@ -319,10 +331,10 @@ def test_what_waits_is_released_when_the_person_is_known_and_keeps_when_it_was_h
     start = script.told("training.started.v1", NOON)
     script.joined(DUE + 2 * DAY)
     replay = script.played()
-    (alert,) = replay.rows("alerts")
+    (alert,) = rows(replay, "alerts")
     assert (alert["raised_at"], alert["causes"]) == (stamp(DUE + 2 * DAY), [start])
-    assert [row["created_at"] for row in replay.rows("training")] == [stamp(NOON)]
-    assert replay.summary()["quarantined"] == {}
+    assert [row["created_at"] for row in rows(replay, "training")] == [stamp(NOON)]
+    assert summary(replay)["quarantined"] == {}
 
 
 def test_an_event_of_tomorrow_waits_until_it_has_happened() -> None:
@@ -331,9 +343,9 @@ def test_an_event_of_tomorrow_waits_until_it_has_happened() -> None:
     early = script.played(NOON + 29 * HOUR)
     script.lines.pop()
     late = script.played(NOON + 31 * HOUR)
-    assert early.summary()["quarantined"] == {"future": 1}
-    assert late.summary()["quarantined"] == {}
-    assert [row["updated_at"] for row in late.rows("training")] == [stamp(NOON)]
+    assert summary(early)["quarantined"] == {"future": 1}
+    assert summary(late)["quarantined"] == {}
+    assert [row["updated_at"] for row in rows(late, "training")] == [stamp(NOON)]
 
 
 def test_a_repeat_keeps_its_account_when_a_second_one_is_learned_of() -> None:
@@ -346,8 +358,8 @@ def test_a_repeat_keeps_its_account_when_a_second_one_is_learned_of() -> None:
     script.told("training.started.v1", NOON + 3 * DAY)
     script.told("training.started.v1", NOON + 3 * DAY, customer="other")
     replay = script.played()
-    assert replay.summary()["quarantined"] == {"ambiguous": 1}
-    assert [row["customer"] for row in replay.rows("training")] == ["acme", "other"]
+    assert summary(replay)["quarantined"] == {"ambiguous": 1}
+    assert [row["customer"] for row in rows(replay, "training")] == ["acme", "other"]
 
 
 @pytest.mark.parametrize(
@@ -371,4 +383,4 @@ def test_a_record_that_breaks_the_contract_is_a_dead_letter(change: dict[str, An
     script = Script()
     script.told("training.completed.v1", NOON, score=90)
     script.lines[-1]["event"] |= change
-    assert script.played().summary()["dead_letters"] == 1
+    assert summary(script.played())["dead_letters"] == 1

@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schemas.envelope import Unreadable, parse
-from tests.sample.expect import Replay
 from tests.sample.generate import REQUIRED, instant, put_in_order, write
+from tests.sample.replay import Replay
+from tests.sample.rows import rows, summary
 from tests.sample.world import DAY, DIRECTORY, HOUR, MINUTE, TRAINING, Play, midnight
 
 ROOT = Path(__file__).parents[2]
@@ -110,7 +111,7 @@ def test_records_of_many_kinds_are_refused_and_all_others_are_readable(sample: S
 
 
 def test_some_records_wait_for_ever_and_for_every_reason(sample: Sample) -> None:
-    assert set(sample.replay.summary()["quarantined"]) == {
+    assert set(summary(sample.replay)["quarantined"]) == {
         "ambiguous",
         "conflict",
         "left",
@@ -138,8 +139,8 @@ def test_no_order_within_a_step_can_matter(sample: Sample) -> None:
     replay = Replay()
     replay.play([json.loads(text, parse_float=Decimal) for text in turned])
     for kind in ("alerts", "training", "attempts", "certificates"):
-        assert replay.rows(kind) == sample.replay.rows(kind)
-    assert replay.summary() == sample.replay.summary()
+        assert rows(replay, kind) == rows(sample.replay, kind)
+    assert summary(replay) == summary(sample.replay)
 
 
 def test_what_the_directory_says_of_a_person_is_kept_out_of_the_steps_she_learns_in(

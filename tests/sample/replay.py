@@ -1,0 +1,277 @@
+"""What is known after each step of a play, and which alerts follow?
+
+After each record and each tick every verdict that may have changed is reached again from all that
+is known.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from .certificates import Certificate, Chain
+from .courses import Clock, Enrolment, Run, in_order
+from .directory import Directory, Fact, Waits
+from .door import Event, Json, read
+
+HOUR = timedelta(hours=1)
+AHEAD = timedelta(hours=24)
+BEFORE = datetime(1, 1, 1, tzinfo=UTC)
+
+Key = tuple[str, str, str]
+"""Customer, person, and course or certificate."""
+
+
+@dataclass
+class Alert:
+    """An alert as it stands; `episode` is what it was first raised for."""
+
+    kind: str
+    key: Key
+    episode: datetime
+    at: datetime
+    raised_at: datetime
+    causes: frozenset[str]
+    status: str = "open"
+    card: bool = True
+
+
+@dataclass
+class Replay:
+    """All that is known, step by step."""
+
+    directory: Directory = field(default_factory=Directory)
+    enrolments: dict[Key, Enrolment] = field(default_factory=dict)
+    certificates: dict[Key, Certificate] = field(default_factory=dict)
+    moves: dict[tuple[str, str], list[Fact]] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
+    accepted: set[tuple[str, str]] = field(default_factory=set)
+    waiting: list[tuple[Event, str]] = field(default_factory=list)
+    released: list[tuple[Event, str]] = field(default_factory=list)
+    dead_letters: int = 0
+    now: datetime = BEFORE
+
+    def play(self, lines: list[Json]) -> None:
+        """Deliver all lines, an hour a step; steps in which nothing is due are passed over."""
+        delivered: dict[datetime, list[Event]] = {}
+        for line in lines:
+            event = read(line)
+            end = _step(datetime.fromisoformat(line["deliver_at"]))
+            arrived = delivered.setdefault(end, [])
+            if event is None:
+                self.dead_letters += 1
+            else:
+                arrived.append(event)
+        while delivered:
+            end = min(delivered)
+            due = self.due()
+            if due is not None:
+                end = min(end, max(_step(due), self.now + HOUR))
+            self._step_to(end, delivered.pop(end, []))
+
+    def due(self) -> datetime | None:
+        """The next instant at which something happens by itself."""
+        dues = [event.time for event, reason in self.waiting if reason == "future"]
+        dues += [
+            enrolment.clock.deadline
+            for enrolment in self.enrolments.values()
+            if enrolment.clock and enrolment.stalled is None
+        ]
+        for key, certificate in self.certificates.items():
+            for chain in self.chains(key)[-1:]:
+                if chain.lapse and not chain.revoked and not certificate.reached:
+                    dues.append(chain.lapse)
+        return min(dues, default=None)
+
+    def _step_to(self, end: datetime, arrived: list[Event]) -> None:
+        for event in arrived:
+            reason = self._take(event, early=event.time - event.heard > AHEAD)
+            if reason:
+                self.waiting.append((event, reason))
+        moved = True
+        while moved:
+            moved = False
+            for waits in list(self.waiting):
+                event, reason = waits
+                again = self._take(event, early=reason == "future" and event.time > end)
+                if again is None:
+                    self.waiting.remove(waits)
+                    self.released.append(waits)
+                    moved = True
+                elif again != reason:
+                    self.waiting[self.waiting.index(waits)] = (event, again)
+        self._tick(end)
+
+    def _take(self, event: Event, *, early: bool) -> str | None:
+        """Fold an event, once; the answer is why it must wait, or None."""
+        if (event.source, event.id) in self.accepted:
+            return None
+        if early:
+            return "future"
+        try:
+            facts = self.directory.place(event)
+        except Waits as waits:
+            return str(waits)
+        self.accepted.add((event.source, event.id))
+        for fact in facts:
+            self._fold(fact)
+        return None
+
+    def _fold(self, fact: Fact) -> None:
+        if fact.kind in ("joined", "left"):
+            known = self.moves.setdefault((fact.customer, fact.person), [])
+            known.append(fact)
+            for key in self.enrolments:
+                if key[:2] == (fact.customer, fact.person):
+                    self._judge_silence(key, fact)
+            return
+        key = (fact.customer, fact.person, fact.subject)
+        certificate = fact.subject
+        if fact.kind not in ("granted", "renewed", "revoked"):
+            enrolment = self.enrolments.setdefault(key, Enrolment())
+            enrolment.facts.append(fact)
+            course = self.directory.course(fact.subject)
+            if fact.kind in ("started", "module", "failed"):
+                enrolment.patience = timedelta(days=course.get("patience_days", 14))
+            self._judge_silence(key, fact)
+            if fact.kind != "completed" or not course.get("certificate"):
+                return
+            certificate = course["certificate"]
+        key = (fact.customer, fact.person, certificate)
+        self.certificates.setdefault(key, Certificate()).facts.append(fact)
+        self._judge_certificate(key, fact)
+        for earning in self.directory.granting(certificate):
+            if (*key[:2], earning) in self.enrolments:
+                self._judge_silence((*key[:2], earning), fact)
+
+    def _judge_silence(self, key: Key, fact: Fact) -> None:
+        """Decide what a fact changes about a stall, raised or about to be."""
+        enrolment = self.enrolments[key]
+        before = enrolment.clock
+        after = enrolment.clock = self._clock(key)
+        alert = self._open("training_abandoned", key)
+        if before is None:
+            return
+        if after is None or after.deadline > before.deadline:
+            over = fact.time >= before.deadline
+            if alert:
+                self._close(alert, "resolved" if over else "withdrawn", fact)
+            known = self._find("training_abandoned", key, before.deadline)
+            if enrolment.stalled is None and over and not before.history and not known:
+                causes = before.causes | {fact.cause}
+                at = before.deadline
+                self.alerts.append(
+                    Alert("training_abandoned", key, at, at, fact.heard, causes, "resolved", False)
+                )
+            enrolment.stalled = None
+        elif enrolment.stalled is not None:
+            enrolment.stalled = after.deadline
+            if alert and after.history:
+                over = fact.time >= before.deadline
+                self._close(alert, "resolved" if over else "withdrawn", fact)
+            elif not after.history:
+                self._want("training_abandoned", key, after.deadline, after.causes, fact)
+
+    def _judge_certificate(self, key: Key, fact: Fact) -> None:
+        """Decide what a fact changes about a certificate earned."""
+        certificate = self.certificates[key]
+        chains = self.chains(key)
+        latest = chains[-1] if chains else None
+        certificate.forget(latest)
+        alert = self._open("certification_earned", key)
+        wanted = (
+            latest
+            and not latest.revoked
+            and not certificate.reached
+            and not latest.awards[0].history
+        )
+        if alert:
+            old = next(chain for chain in chains if certificate.first in chain.facts)
+            if old is not latest or not wanted:
+                if old.revoked:
+                    status = "corrected"
+                elif old is not latest or certificate.reached:
+                    status = "resolved"
+                else:
+                    status = "withdrawn"
+                self._close(alert, status, fact)
+        if latest:
+            certificate.first = latest.awards[0].facts[0]
+            if wanted:
+                award = latest.awards[0]
+                self._want("certification_earned", key, award.time, award.causes, fact)
+
+    def _tick(self, now: datetime) -> None:
+        self.now = now
+        for key, enrolment in self.enrolments.items():
+            clock = enrolment.clock
+            if clock and enrolment.stalled is None and now >= clock.deadline:
+                enrolment.stalled = clock.deadline
+                if not clock.history:
+                    self._want("training_abandoned", key, clock.deadline, clock.causes, None)
+        for key, certificate in self.certificates.items():
+            for chain in self.chains(key)[-1:]:
+                if chain.lapse and not chain.revoked and chain.lapse <= now:
+                    certificate.reached = chain.lapse
+                    alert = self._open("certification_earned", key)
+                    if alert:
+                        self._close(alert, "resolved", None)
+
+    def chains(self, key: Key) -> list[Chain]:
+        return self.certificates[key].chains(self.directory.zone(key[0]))
+
+    def runs(self, key: Key) -> list[Run]:
+        certificate = self.directory.course(key[2]).get("certificate")
+        lapses: list[datetime] = []
+        if certificate and (*key[:2], certificate) in self.certificates:
+            chains = self.chains((*key[:2], certificate))
+            lapses = [chain.lapse for chain in chains if chain.lapse and not chain.revoked]
+        return self.enrolments[key].runs(self.directory.zone(key[0]), lapses)
+
+    def _clock(self, key: Key) -> Clock | None:
+        return self.enrolments[key].silence(self.runs(key)[-1], self.moves_of(key))
+
+    def moves_of(self, key: Key) -> list[Fact]:
+        return in_order(self.moves.get(key[:2], []))
+
+    def _open(self, kind: str, key: Key) -> Alert | None:
+        found = [
+            alert
+            for alert in self.alerts
+            if (alert.kind, alert.key, alert.status) == (kind, key, "open")
+        ]
+        assert len(found) <= 1, f"{kind} {key}: two are open"
+        return found[0] if found else None
+
+    def _find(self, kind: str, key: Key, episode: datetime) -> Alert | None:
+        """The alert of that episode, whatever became of it."""
+        for alert in self.alerts:
+            if (alert.kind, alert.key, alert.episode) == (kind, key, episode):
+                return alert
+        return None
+
+    def _want(
+        self, kind: str, key: Key, at: datetime, causes: frozenset[str], fact: Fact | None
+    ) -> None:
+        """Have an alert open: the open one amended, a closed one opened again, or a new one."""
+        alert, known = self._open(kind, key), self._find(kind, key, at)
+        if alert and known and known is not alert:
+            self._close(alert, "withdrawn", fact)
+            alert = None
+        if alert is None and known:
+            alert = known
+            alert.status, alert.card = "open", True
+        if alert:
+            alert.at, alert.causes = at, causes
+            return
+        raised = fact.heard if fact else self.now
+        self.alerts.append(Alert(kind, key, at, at, raised, causes))
+
+    def _close(self, alert: Alert, status: str, fact: Fact | None) -> None:
+        alert.status = status
+        if fact:
+            alert.causes |= {fact.cause}
+
+
+def _step(at: datetime) -> datetime:
+    """The end of the step that covers the instant: the whole hour at or after it."""
+    full = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return full if full == at else full + HOUR
