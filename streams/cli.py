@@ -12,7 +12,7 @@ from importlib import import_module
 import psycopg
 
 from .settings import Settings, SettingsError, load
-from .shell import Failed, Refused, postgres_address
+from .shell import Failed, Refused, complain, duration, postgres_address
 from .stop import Stop
 
 
@@ -30,13 +30,13 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader has seen enough; Python would complain when it flushes at the end.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 1
     return 0
 
 
 def _complain(fault: Exception, code: int) -> int:
-    sys.stderr.write(f"laurel: {fault}\n")
+    complain(str(fault))
     return code
 
 
@@ -101,6 +101,11 @@ def parser() -> argparse.ArgumentParser:
     command("settings", "setup:show", "Show every setting; each is an environment variable.")
     made = command("publish", "publishing:run", "Send events to the intake topics.", kafka=True)
     made.add_argument("file", metavar="FILE.jsonl|-", help="CloudEvents JSON, one a line; -: stdin")
+    made = command("play", "play:run", "Play a file of records, driving the clock.", kafka=True)
+    made.add_argument("file", nargs="?", metavar="FILE.jsonl", help="what to deliver when")
+    made.add_argument("--step", type=duration, default="1h", help="15m, 1h, 1d … (default: 1h)")
+    made.add_argument("--resume", action="store_true", help="go on with a play that broke off")
+    made.add_argument("--end", action="store_true", help="let a clock go that was left standing")
     return top
 
 

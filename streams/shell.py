@@ -1,7 +1,10 @@
 """What does a command say to the person who runs it?"""
 
+import re
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
+from datetime import timedelta
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -21,6 +24,11 @@ def say(line: str = "") -> None:
     sys.stdout.write(line + "\n")
 
 
+def complain(line: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(f"laurel: {line}\n")
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Rows under their heads, each column as wide as it needs to be; empty for nothing."""
     texts = [["" if value is None else str(value) for value in row] for row in rows]
@@ -34,3 +42,14 @@ def postgres_address(settings: Settings) -> str:
     """Where the database is, without user and password."""
     parts = conninfo_to_dict(settings.database_url.get_secret_value())
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    """What `90s`, `15m`, `1h` or `1d` means, for argparse."""
+    match = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text)
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is no duration; say it like 90s, 15m, 1h or 1d")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})

@@ -1,0 +1,84 @@
+"""What is to be delivered when? The file of `laurel play`, checked whole before it is played.
+
+A line is `{deliver_at, topic, key, event}`, or `raw` instead of `event` for what is no event.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import model_validator as check
+
+from schemas.envelope import Unreadable, explain, milliseconds, parse
+from schemas.facts import EPOCH
+
+from .shell import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A record to deliver, in the step that ends at `step`."""
+
+    deliver_at: datetime
+    step: datetime
+    topic: str
+    key: bytes | None
+    value: bytes
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    deliver_at: AwareDatetime
+    topic: Literal["intake.directory", "intake.goals", "intake.training", "intake.usage"]
+    key: str | None = None
+    event: dict[str, Any] | None = None
+    raw: str | None = None
+
+    @check(mode="after")
+    def _one_value(self) -> Self:
+        if (self.event is None) == (self.raw is None):
+            raise ValueError("give either `event` or `raw`")
+        return self
+
+
+_LINE = TypeAdapter(_Line)
+
+
+def read(opened: Iterable[bytes], name: str, step: timedelta) -> list[Line]:
+    """The lines in the order of their delivery; raises `Refused` naming the first wrong one."""
+    lines = []
+    for number, text in enumerate(opened, start=1):
+        if not text.strip():
+            continue
+        try:
+            lines.append(_read(text, step))
+        except ValidationError as fault:
+            raise Refused(f"{name}, line {number}: {explain(fault)}") from None
+        except Unreadable as fault:
+            raise Refused(
+                f"{name}, line {number}: /event: {fault} (what is no event is given as `raw`)"
+            ) from None
+    if not lines:
+        raise Refused(f"{name}: there is nothing to play")
+    return sorted(lines, key=lambda line: line.deliver_at)
+
+
+def _read(text: bytes, step: timedelta) -> Line:
+    line = _LINE.validate_json(text)
+    at = milliseconds(line.deliver_at)
+    if line.raw is None:
+        value = orjson.dumps(line.event)
+        parse(value)
+    else:
+        value = line.raw.encode()
+    key = None if line.key is None else line.key.encode()
+    return Line(at, step_of(at, step), line.topic, key, value)
+
+
+def step_of(at: datetime, step: timedelta) -> datetime:
+    """The end of the step that an instant lies in: a whole multiple of `step`, not before it."""
+    return EPOCH - (EPOCH - at) // step * step

@@ -1,0 +1,179 @@
+"""When is a step of a play over? When nothing of it is on its way and nothing is due any more."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from schemas.envelope import stamp
+from schemas.topics import READS, RECORDED_TIME, TIMELINE, App
+
+from . import clock, positions
+from .append import open_producer
+from .database import Connection, Pool, open_pool
+from .failpoints import failpoint
+from .play_file import Line
+from .settings import Settings
+from .shell import Refused, complain
+from .sweep import on_the_way, sweep
+from .ticker import append_tick
+
+ONE_PLAYER = 7_205_759_405
+"""Advisory lock: two players at once would drive the clock to and fro."""
+
+POLL = 0.01
+
+IMPATIENT = 10.0
+"""Seconds after which a player says what it waits for."""
+
+
+class Player:
+    """Drives the clock, delivers, and waits for the workers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        connection: Connection,
+        producer: AIOKafkaProducer,
+        consumer: AIOKafkaConsumer,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self.connection = connection
+        self._producer = producer
+        self._consumer = consumer
+        self.ticks = 0
+
+    async def step(self, end: datetime, lines: Iterable[Line]) -> None:
+        """One step, up to and with its tick."""
+        await clock.drive(self.connection, end)
+        failpoint("play.driven")
+        await self._deliver(lines)
+        failpoint("play.delivered")
+        await self._settle()
+        await self._wait("engine")
+        failpoint("play.folded")
+        await self._tick(end)
+        failpoint("play.ticked")
+        # A tick fires a limited number of states.
+        while (due := await self._first_due_state()) and due <= end:
+            await self._tick(end)
+
+    async def next_due(self) -> datetime | None:
+        """When the next deadline passes, or the next event that lay in the future may go on."""
+        state, waiting = await self._first_due_state(), await self._first_due_in_quarantine()
+        return min(filter(None, (state, waiting)), default=None)
+
+    async def check(self) -> None:
+        """Raises `Refused` where intake or engine lack a position, so that nothing would move."""
+        apps: tuple[App, ...] = ("intake", "engine")
+        for app in apps:
+            known = await positions.read(self.connection, app)
+            for place in self._places(app):
+                if place not in known:
+                    raise Refused(
+                        f"{app} has no position in {place[0]}[{place[1]}]: run `laurel topics`"
+                    )
+
+    async def heard(self) -> datetime | None:
+        """The latest time that any partition of the timeline has heard the clock say."""
+        cursor = await self.connection.execute(
+            "SELECT max(ticked) FROM positions WHERE app = 'engine' AND topic = %s",
+            (self._settings.topic(TIMELINE),),
+        )
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+    async def _deliver(self, lines: Iterable[Line]) -> None:
+        sent = [
+            await self._producer.send(
+                self._settings.topic(line.topic),
+                line.value,
+                key=line.key,
+                headers=[(RECORDED_TIME, stamp(line.deliver_at).encode())],
+            )
+            for line in lines
+        ]
+        for acknowledgement in sent:
+            await acknowledgement
+
+    async def _settle(self) -> None:
+        """Wait until everything is forwarded and nothing that waited can go on.
+
+        The ends are compared, because a worker's own sweep may publish and forward in between.
+        """
+        while True:
+            before = await self._wait("intake")
+            moved = await sweep(self._pool, self._producer)
+            if moved or await on_the_way(self.connection):
+                continue
+            if await self._wait("intake") == before:
+                return
+
+    async def _tick(self, end: datetime) -> None:
+        topic, partitions = self._settings.topic(TIMELINE), range(self._settings.laurel_partitions)
+        await asyncio.gather(*(append_tick(self._producer, topic, p, end) for p in partitions))
+        self.ticks += 1
+        await self._wait("engine")
+
+    async def _wait(self, app: App) -> dict[positions.Place, int]:
+        """Wait until an app has come to the ends of its topics; returns these ends."""
+        places = [TopicPartition(*place) for place in self._places(app)]
+        began, said = time.monotonic(), False
+        while True:
+            # Positions first: they lie at or before the ends as these are later.
+            known = await positions.read(self.connection, app)
+            found = await self._consumer.end_offsets(places)
+            ends = {(tp.topic, tp.partition): end for tp, end in found.items()}
+            left = sum(end - known[place].next_offset for place, end in ends.items())
+            if left == 0:
+                return ends
+            if not said and time.monotonic() - began > IMPATIENT:
+                complain(f"waiting for {app}, {left} records behind: is its worker running?")
+                said = True
+            await asyncio.sleep(POLL)
+
+    def _places(self, app: App) -> list[positions.Place]:
+        topics = [self._settings.topic(name) for name in READS[app]]
+        return [(topic, p) for topic in topics for p in range(self._settings.laurel_partitions)]
+
+    async def _first_due_state(self) -> datetime | None:
+        cursor = await self.connection.execute(
+            """
+            -- when does the next deadline pass?
+            SELECT min(due_at) FROM generate_series(0, %s) AS p, LATERAL (
+                SELECT due_at FROM states WHERE partition = p AND due_at IS NOT NULL
+                ORDER BY due_at LIMIT 1) AS first
+            """,
+            (self._settings.laurel_partitions - 1,),
+        )
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+    async def _first_due_in_quarantine(self) -> datetime | None:
+        cursor = await self.connection.execute(
+            "SELECT min(due_at) FROM quarantine WHERE status = 'waiting' AND reason = 'future'"
+        )
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+
+@asynccontextmanager
+async def open_player(settings: Settings) -> AsyncIterator[Player]:
+    """The one player of this database; raises `Refused` where another is at it."""
+    async with open_pool(settings, size=2) as pool, open_producer(settings) as producer:
+        consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
+        await consumer.start()
+        try:
+            async with pool.connection() as connection:
+                await connection.set_autocommit(True)
+                cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (ONE_PLAYER,))
+                if await cursor.fetchone() == (False,):
+                    raise Refused("another play is under way here; end it first")
+                yield Player(settings, pool, connection, producer, consumer)
+        finally:
+            await consumer.stop()
