@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -161,11 +161,18 @@ def own_folder(parts_home: Path, name: str) -> Path:
 _numbers = itertools.count(1)
 
 
+@contextmanager
+def empty_database(server: Server) -> Iterator[str]:
+    """The URL of a new database on this server."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        yield urlunsplit(urlsplit(server.url)._replace(path=f"/{name}"))
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
 @pytest.fixture
 def database(postgres: Server) -> Iterator[str]:
     """The URL of an empty database of the test's own."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(postgres.url, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        yield urlunsplit(urlsplit(postgres.url)._replace(path=f"/{name}"))
-        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    with empty_database(postgres) as url:
+        yield url

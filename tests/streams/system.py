@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +16,12 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 
 from projections.migrate import migrate
-from schemas.topics import INTAKE, TIMELINE, TOPICS
+from schemas.topics import INTAKE, TIMELINE, TOPICS, App
 from streams import database, topics
+from streams.append import partition_of
 from streams.settings import Settings, load
 
 _numbers = itertools.count(1)
@@ -120,6 +123,8 @@ class System:
         prefix = f"t{os.getpid()}-{next(_numbers)}-"
         self.env = {
             **os.environ,
+            # Compiled once, workers start in half the time.
+            "PYTHONDONTWRITEBYTECODE": "",
             "KAFKA_BOOTSTRAP": bootstrap,
             "DATABASE_URL": url,
             "LAUREL_PREFIX": prefix,
@@ -137,8 +142,9 @@ class System:
         topics.create(self.settings)
         with self.connect() as connection:
             topics.begin_positions(self.settings, connection)
+        # What is published together is one batch, for whoever fetches it.
         self._producer = KafkaProducer(
-            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True
+            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=1000
         )
 
     def __enter__(self) -> Self:
@@ -155,7 +161,7 @@ class System:
             if fault is not None:
                 sys.stderr.write(f"--- {worker.name}\n{worker.tail()}\n")
         self._producer.close()
-        client = KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap)
+        client = self._admin()
         client.delete_topics([self.settings.topic(topic.name) for topic in TOPICS])
         client.close()
 
@@ -180,6 +186,38 @@ class System:
         self.workers.append(worker)
         return worker
 
+    def dismiss(self, kind: App, *workers: Running) -> None:
+        """Kill workers and tell their group, which would wait for them for a session."""
+        for worker in workers:
+            worker.close()
+        names = [MemberToRemove(group_instance_id=worker.name) for worker in workers]
+        client = self._admin()
+        client.remove_group_members(self.settings.group(kind), names)
+        client.close()
+
+    @contextmanager
+    def held(self, app: App, topic: str, partition: int) -> Iterator[None]:
+        """Keep a position locked, so that its owner waits."""
+        with self.connect() as connection, connection.transaction():
+            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            connection.execute(
+                "SELECT FROM positions WHERE app = %s AND topic = %s AND partition = %s FOR UPDATE",
+                (app, self.settings.topic(topic), partition),
+            )
+            yield
+
+    def alter(self, topic: str, settings: Mapping[str, str]) -> None:
+        """Change settings of a topic."""
+        resource = ConfigResource(
+            ConfigResourceType.TOPIC, self.settings.topic(topic), dict(settings)
+        )
+        client = self._admin()
+        client.alter_configs([resource])
+        client.close()
+
+    def _admin(self) -> KafkaAdminClient:
+        return KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap)
+
     def publish(self, topic: str, *events: Mapping[str, Any] | bytes, key: str = "k") -> None:
         """Put events on an intake topic, all in one partition for one key, acknowledged."""
         for event in events:
@@ -188,7 +226,13 @@ class System:
         self._producer.flush()
 
     def append(
-        self, topic: str, partition: int, key: str, *values: bytes, headers: Any = None
+        self,
+        topic: str,
+        partition: int,
+        key: str,
+        *values: bytes,
+        headers: Any = None,
+        timestamp_ms: int | None = None,
     ) -> None:
         """Put records on a topic's partition as they are."""
         for value in values:
@@ -198,8 +242,13 @@ class System:
                 key=key.encode(),
                 partition=partition,
                 headers=headers or [],
+                timestamp_ms=timestamp_ms,
             )
         self._producer.flush()
+
+    def partition(self, key: str) -> int:
+        """The partition of this key."""
+        return partition_of(key, self.settings.laurel_partitions)
 
     def ends(self, name: str) -> dict[int, int]:
         """Where each partition of a topic ends."""
