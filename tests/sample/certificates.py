@@ -94,10 +94,11 @@ class Chain:
 
 @dataclass
 class Certificate:
-    """A person's certificate: what was told, and the lapse that a tick has reached, if any."""
+    """A person's certificate: what was told, when the latest chain lapses, and if a tick saw it."""
 
     facts: list[Fact] = field(default_factory=list)
-    reached: datetime | None = None
+    lapse: datetime | None = None
+    reached: bool = False
     first: Fact | None = None
 
     def awards(self, zone: ZoneInfo) -> list[Award]:
@@ -137,7 +138,8 @@ class Certificate:
                     latest.revoked = what
         return chains
 
-    def forget(self, latest: Chain | None) -> None:
-        """Keep what a tick has reached only as far as the latest chain still lapses by then."""
-        lapse = latest.lapse if latest and not latest.revoked else None
-        self.reached = lapse if lapse and self.reached and lapse <= self.reached else None
+    def weigh(self, latest: Chain | None) -> None:
+        """Note the lapse anew; one that a tick has seen stays seen if it is not later now."""
+        seen = self.lapse if self.reached else None
+        self.lapse = latest.lapse if latest and not latest.revoked else None
+        self.reached = bool(seen and self.lapse and self.lapse <= seen)

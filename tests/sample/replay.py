@@ -75,10 +75,11 @@ class Replay:
             for enrolment in self.enrolments.values()
             if enrolment.clock and enrolment.stalled is None
         ]
-        for key, certificate in self.certificates.items():
-            for chain in self.chains(key)[-1:]:
-                if chain.lapse and not chain.revoked and not certificate.reached:
-                    dues.append(chain.lapse)
+        dues += [
+            certificate.lapse
+            for certificate in self.certificates.values()
+            if certificate.lapse and not certificate.reached
+        ]
         return min(dues, default=None)
 
     def _step_to(self, end: datetime, arrived: list[Event]) -> None:
@@ -175,7 +176,7 @@ class Replay:
         certificate = self.certificates[key]
         chains = self.chains(key)
         latest = chains[-1] if chains else None
-        certificate.forget(latest)
+        certificate.weigh(latest)
         alert = self._open("certification_earned", key)
         wanted = (
             latest
@@ -208,12 +209,11 @@ class Replay:
                 if not clock.history:
                     self._want("training_abandoned", key, clock.deadline, clock.causes, None)
         for key, certificate in self.certificates.items():
-            for chain in self.chains(key)[-1:]:
-                if chain.lapse and not chain.revoked and chain.lapse <= now:
-                    certificate.reached = chain.lapse
-                    alert = self._open("certification_earned", key)
-                    if alert:
-                        self._close(alert, "resolved", None)
+            if certificate.lapse and not certificate.reached and now >= certificate.lapse:
+                certificate.reached = True
+                alert = self._open("certification_earned", key)
+                if alert:
+                    self._close(alert, "resolved", None)
 
     def chains(self, key: Key) -> list[Chain]:
         return self.certificates[key].chains(self.directory.zone(key[0]))
