@@ -1,6 +1,6 @@
 """Which read-model rows follow from a state? One state decides them alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +23,6 @@ class Rows:
     table: str
     key: Mapping[str, str]
     rows: tuple[Mapping[str, Any], ...]
-
-
-def rows(states: Mapping[tuple[str, str], Any]) -> Iterator[Rows]:
-    """The rows of changed states, by (handler, key)."""
-    for (handler, key), state in states.items():
-        yield from rows_of(handler, key, state)
 
 
 def rows_of(handler: str, key: str, state: Any) -> tuple[Rows, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from faust.types import TP
 from pydantic import TypeAdapter
 
-from projections.rows import rows
+from projections.rows import Rows, rows_of
 from projections.store import StateKey, Store, Stored, Written
 from schemas.envelope import Unreadable, decode, from_epoch_ms
 from schemas.facts import EPOCH, Fact, Tick
@@ -24,7 +24,15 @@ from .fold import BY_NAME, FIRED_AT_MOST, Fold, Missing
 from .logs import log
 from .remembered import Remembered, fingerprint
 from .settings import Settings
-from .stop import Beyond, Fenced, PositionLost, StateTooNew, TimelineHole, Undecodable
+from .stop import (
+    Beyond,
+    Fenced,
+    HandlerFailed,
+    PositionLost,
+    StateTooNew,
+    TimelineHole,
+    Undecodable,
+)
 from .transport import Record
 
 TICK_AHEAD = timedelta(seconds=60)
@@ -129,10 +137,9 @@ class Engine:
         reading = self._read(tp, batch, place, kept.remembered)
         fold, exact = await self._fold(store, kept, reading)
         failpoint("engine.folded")
-        await store.write_states(
-            [_written(key, fold.state(key), key in exact) for key in {*fold.changed, *exact}]
-        )
-        await store.write_rows(rows(fold.changed))
+        states, said = _to_write(fold, exact, f"{place.next_offset} to {reading.end - 1}")
+        await store.write_states(states)
+        await store.write_rows(said)
         await store.write_alerts(fold.decided, self._quiet_until.get(tp.partition, 0))
         ids = kept.remembered.take_changes()
         await store.write_remembered(ids.fresh, ids.gone, reading.end)
@@ -290,7 +297,21 @@ def _read_state(row: Stored) -> Any:
     return _ADAPTERS[row.key[0]].validate_json(row.state)
 
 
-def _written(key: StateKey, state: Any, exact: bool) -> Written:
-    handler = BY_NAME[key[0]]
-    text = _ADAPTERS[key[0]].dump_json(state).decode()
-    return Written(key, handler.VERSION, text, handler.deadline(state), exact)
+def _to_write(fold: Fold, exact: set[StateKey], records: str) -> tuple[list[Written], list[Rows]]:
+    """States with their deadlines, and rows; one that cannot be had stops as in the fold."""
+    states: list[Written] = []
+    said: list[Rows] = []
+    for key in dict.fromkeys((*fold.changed, *exact)):
+        handler = BY_NAME[key[0]]
+        state = fold.state(key)
+        try:
+            text = _ADAPTERS[key[0]].dump_json(state).decode()
+            deadline = handler.deadline(state)
+            said += rows_of(*key, state) if key in fold.changed else ()
+        except Exception as error:
+            raise HandlerFailed(
+                f"{handler.NAME}: deadline and rows of the state {key[1]}, changed by one of the"
+                f" offsets {records} (LAUREL_BATCH=1 tells which): {type(error).__name__}: {error}"
+            ) from error
+        states.append(Written(key, handler.VERSION, text, deadline, key in exact))
+    return states, said
