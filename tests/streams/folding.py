@@ -84,7 +84,7 @@ def a_fact(kind: type[Fact], at: float, name: str, **fields: Any) -> Fact:
 
 
 def poison(customer: str = "acme") -> list[Fact]:
-    """Facts on the last of which a handler raises: the account's zone is none."""
+    """Two facts on whose second a handler raises: it lapses in a zone that is none."""
     whose = {"customer": customer, "person": "eve", "certificate": "admin-cert"}
     return [
         a_fact(CustomerDescribed, 70, "zone", customer=customer, zone="Nowhere/Never"),

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -125,8 +125,10 @@ def test_a_handler_that_raises_is_named_with_the_record() -> None:
     fold = Fold(Everything())
     zone, grant = poison()
     fold.fact(zone, 6)
-    with pytest.raises(HandlerFailed, match=r"^certification\.\w+ at offset 7: ZoneInfoNotFound"):
-        fold.fact(grant, 7)
+    fold.fact(grant, 7)
+    longer = replace(grant, cause="lms#longer", at=day(73), last_day=date(2028, 1, 1))
+    with pytest.raises(HandlerFailed, match=r"^certification\.\w+ at offset 8: ZoneInfoNotFound"):
+        fold.fact(longer, 8)
 
 
 @dataclass(frozen=True)
