@@ -103,7 +103,7 @@ async def _play(player: Player, lines: Sequence[Line], begin: datetime, step: ti
     end: datetime | None = begin
     while end is not None:
         delivered = by_step.get(end, [])
-        await player.step(end, delivered)
+        await player.step(end, delivered, everywhere=end == last)
         progress.stepped(end, len(delivered))
         while to_come and to_come[-1] <= end:
             to_come.pop()

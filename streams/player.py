@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -48,8 +48,11 @@ class Player:
         self._consumer = consumer
         self.ticks = 0
 
-    async def step(self, end: datetime, lines: Iterable[Line]) -> None:
-        """One step, up to and with its tick."""
+    async def step(self, end: datetime, lines: Iterable[Line], everywhere: bool) -> None:
+        """One step, up to and with its tick; `everywhere`: also where nothing waits for one.
+
+        A tick fires a limited number of states, so there may be several.
+        """
         await clock.drive(self.connection, end)
         failpoint("play.driven")
         await self._deliver(lines)
@@ -57,16 +60,27 @@ class Player:
         await self._settle()
         await self._wait("engine")
         failpoint("play.folded")
-        await self._tick(end)
-        failpoint("play.ticked")
-        # A tick fires a limited number of states.
-        while (due := await self._first_due_state()) and due <= end:
-            await self._tick(end)
+        partitions = range(self._settings.laurel_partitions)
+        ticking: Collection[int] = partitions if everywhere else await self._due(end)
+        while ticking:
+            await self._tick(ticking, end)
+            failpoint("play.ticked")
+            ticking = await self._due(end)
 
     async def next_due(self) -> datetime | None:
         """When the next deadline passes, or the next event that lay in the future may go on."""
-        state, waiting = await self._first_due_state(), await self._first_due_in_quarantine()
-        return min(filter(None, (state, waiting)), default=None)
+        cursor = await self.connection.execute(
+            """
+            SELECT least(
+                (SELECT min(first.due_at) FROM generate_series(0, %s) AS p, LATERAL (
+                    SELECT due_at FROM states WHERE partition = p AND due_at IS NOT NULL
+                    ORDER BY due_at LIMIT 1) AS first),
+                (SELECT min(due_at) FROM quarantine WHERE status = 'waiting' AND reason = 'future'))
+            """,
+            (self._settings.laurel_partitions - 1,),
+        )
+        row = await cursor.fetchone()
+        return row[0] if row else None
 
     async def check(self) -> None:
         """Raises `Refused` where intake or engine lack a position, so that nothing would move."""
@@ -114,52 +128,52 @@ class Player:
             if await self._wait("intake") == before:
                 return
 
-    async def _tick(self, end: datetime) -> None:
-        topic, partitions = self._settings.topic(TIMELINE), range(self._settings.laurel_partitions)
+    async def _due(self, end: datetime) -> list[int]:
+        """The partitions in which something is due by now."""
+        cursor = await self.connection.execute(
+            """
+            SELECT p FROM generate_series(0, %s) AS p
+            WHERE EXISTS (SELECT FROM states WHERE partition = p AND due_at <= %s)
+            """,
+            (self._settings.laurel_partitions - 1, end),
+        )
+        return [row[0] for row in await cursor.fetchall()]
+
+    async def _tick(self, partitions: Iterable[int], end: datetime) -> None:
+        topic = self._settings.topic(TIMELINE)
         await asyncio.gather(*(append_tick(self._producer, topic, p, end) for p in partitions))
         self.ticks += 1
         await self._wait("engine")
 
-    async def _wait(self, app: App) -> dict[positions.Place, int]:
-        """Wait until an app has come to the ends of its topics; returns these ends."""
+    async def _wait(self, app: App) -> int:
+        """Wait until an app has come to the ends of its topics; returns the sum of these ends."""
         places = [TopicPartition(*place) for place in self._places(app)]
         began, said = time.monotonic(), False
+        ends = 0
         while True:
-            # Positions first: they lie at or before the ends as these are later.
-            known = await positions.read(self.connection, app)
-            found = await self._consumer.end_offsets(places)
-            ends = {(tp.topic, tp.partition): end for tp, end in found.items()}
-            left = sum(end - known[place].next_offset for place, end in ends.items())
-            if left == 0:
+            # Positions never lie beyond the ends, so where the sums are equal all are; they are
+            # asked for first, because the ends may grow in between.
+            reached = await self._reached(app)
+            if reached >= ends:
+                ends = sum((await self._consumer.end_offsets(places)).values())
+            if reached == ends:
                 return ends
             if not said and time.monotonic() - began > IMPATIENT:
-                complain(f"waiting for {app}, {left} records behind: is its worker running?")
+                complain(f"waiting for {app}, {ends - reached} records behind: is it running?")
                 said = True
             await asyncio.sleep(POLL)
+
+    async def _reached(self, app: App) -> int:
+        cursor = await self.connection.execute(
+            "SELECT sum(next_offset)::bigint FROM positions WHERE app = %s AND topic = ANY(%s)",
+            (app, [self._settings.topic(name) for name in READS[app]]),
+        )
+        row = await cursor.fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
 
     def _places(self, app: App) -> list[positions.Place]:
         topics = [self._settings.topic(name) for name in READS[app]]
         return [(topic, p) for topic in topics for p in range(self._settings.laurel_partitions)]
-
-    async def _first_due_state(self) -> datetime | None:
-        cursor = await self.connection.execute(
-            """
-            -- when does the next deadline pass?
-            SELECT min(due_at) FROM generate_series(0, %s) AS p, LATERAL (
-                SELECT due_at FROM states WHERE partition = p AND due_at IS NOT NULL
-                ORDER BY due_at LIMIT 1) AS first
-            """,
-            (self._settings.laurel_partitions - 1,),
-        )
-        row = await cursor.fetchone()
-        return row[0] if row else None
-
-    async def _first_due_in_quarantine(self) -> datetime | None:
-        cursor = await self.connection.execute(
-            "SELECT min(due_at) FROM quarantine WHERE status = 'waiting' AND reason = 'future'"
-        )
-        row = await cursor.fetchone()
-        return row[0] if row else None
 
 
 @asynccontextmanager
