@@ -246,6 +246,14 @@ class System:
             )
         self._producer.flush()
 
+    def lay(self, topic: str, records: Iterable[tuple[int, str, bytes]]) -> None:
+        """Put records on a topic as they are, each a partition, a key and a value, in order."""
+        for partition, key, value in records:
+            self._producer.send(
+                self.settings.topic(topic), value, key=key.encode(), partition=partition
+            )
+        self._producer.flush()
+
     def partition(self, key: str) -> int:
         """The partition of this key."""
         return partition_of(key, self.settings.laurel_partitions)
