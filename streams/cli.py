@@ -11,6 +11,8 @@ from importlib import import_module
 
 import psycopg
 
+from schemas.exports import EXPORTS
+
 from .settings import Settings, SettingsError, load
 from .shell import Failed, Refused, complain, duration, postgres_address
 from .stop import Stop
@@ -106,6 +108,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--step", type=duration, default="1h", help="15m, 1h, 1d … (default: 1h)")
     made.add_argument("--resume", action="store_true", help="go on with a play that broke off")
     made.add_argument("--end", action="store_true", help="let a clock go that was left standing")
+    made = command("export", "export:run", "Write a read model as JSON lines.")
+    made.add_argument("kind", choices=tuple(EXPORTS))
     return top
 
 
