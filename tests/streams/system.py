@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,11 +218,25 @@ class System:
     def _admin(self) -> KafkaAdminClient:
         return KafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap)
 
-    def publish(self, topic: str, *events: Mapping[str, Any] | bytes, key: str = "k") -> None:
+    def publish(
+        self,
+        topic: str,
+        *events: Mapping[str, Any] | bytes,
+        key: str = "k",
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        timestamp_ms: int | None = None,
+    ) -> None:
         """Put events on an intake topic, all in one partition for one key, acknowledged."""
         for event in events:
-            value = event if isinstance(event, bytes) else json.dumps(event).encode()
-            self._producer.send(self.settings.topic(topic), value, key=key.encode())
+            self._producer.send(
+                self.settings.topic(topic),
+                event if isinstance(event, bytes) else json.dumps(event).encode(),
+                key=key.encode(),
+                partition=partition,
+                headers=list(headers),
+                timestamp_ms=timestamp_ms,
+            )
         self._producer.flush()
 
     def append(
@@ -232,7 +246,6 @@ class System:
         key: str,
         *values: bytes,
         headers: Any = None,
-        timestamp_ms: int | None = None,
     ) -> None:
         """Put records on a topic's partition as they are."""
         for value in values:
@@ -242,7 +255,6 @@ class System:
                 key=key.encode(),
                 partition=partition,
                 headers=headers or [],
-                timestamp_ms=timestamp_ms,
             )
         self._producer.flush()
 
