@@ -173,6 +173,11 @@ def test_a_return_known_before_the_tick_is_a_stall_without_a_card() -> None:
     )
 
 
+def test_activity_at_a_deadline_that_no_tick_reached_is_too_late_as_well() -> None:
+    given(started(1)).when(module(15)).then(said(AlertMissed, since=on(15)))
+    given(started(1)).when(module(on(15) - A_MICROSECOND)).then()
+
+
 def test_a_stall_that_was_told_of_is_not_recorded_again() -> None:
     given(*STALLED).when(module(16)).statuses(("open", "resolved"))
 

@@ -91,6 +91,10 @@ def test_the_same_stall_again_opens_the_same_alert() -> None:
     then.alerts({"raised_at": on(15), "causes": (failed(1).cause,), "notify": True})
 
 
+def test_a_stall_without_a_card_is_not_recorded_where_an_alert_told_of_it() -> None:
+    given(*WITHDRAWN, BACK).when(module(16)).then()
+
+
 def test_an_open_alert_that_turns_out_to_be_an_older_one_gives_way_to_it() -> None:
     then = given(*WITHDRAWN, tick(16)).when(BACK)
     then.statuses(("open", "withdrawn", "open"), ("open", "withdrawn"))

@@ -138,6 +138,11 @@ def test_a_lapse_of_the_certificate_ends_a_run_that_was_never_completed() -> Non
     given(*story, lapsed).when(enrolled(9)).row("training", status="in_progress")
 
 
+def test_a_lapse_before_the_run_began_does_not_end_it() -> None:
+    story = (*CATALOGUE, granted(1, last_day=on(3).date()), enrolled(6), started(7))
+    given(*story).when(enrolled(8)).row("training", status="in_progress")
+
+
 def test_a_revoked_certificate_does_not_lapse() -> None:
     story = (*CATALOGUE, enrolled(0), started(1), granted(1, last_day=on(10).date()))
     given(*story, enrolled(12)).when(revoked(5)).row("training", status="in_progress")
