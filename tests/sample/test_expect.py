@@ -227,6 +227,94 @@ def test_an_enrolment_after_a_lapse_begins_a_run_unless_a_renewal_was_told_late(
     assert [row["modules"] for row in rows(script.played(), "training")] == [["m1", "m2"]]
 
 
+def test_a_patient_course_waits_as_long_as_it_says() -> None:
+    script = Script(patience_days=20)
+    start = script.told("training.started.v1", NOON, course="c")
+    due = NOON + 20 * DAY
+    assert script.alerts() == [(stamp(due), stamp(due), "open", [start])]
+
+
+def test_attempts_are_told_apart_by_number_and_the_first_passing_score_stands() -> None:
+    script = Script()
+    script.told("training.failed.v1", NOON, attempt=1, score=40)
+    script.told("training.failed.v1", NOON + 2 * DAY, attempt=1)
+    script.told("training.failed.v1", NOON + 3 * HOUR, attempt=2, score="55.50")
+    script.told("training.completed.v1", NOON + 3 * DAY, attempt=3, score=92.5)
+    script.told("training.completed.v1", NOON + 4 * DAY, attempt=4, score=100)
+    replay = script.played()
+    told = [(row["outcome"], row["attempt"], row["score"]) for row in rows(replay, "attempts")]
+    assert told == [
+        ("failed", 1, "40"),
+        ("failed", 2, "55.5"),
+        ("passed", 3, "92.5"),
+        ("passed", 4, "100"),
+    ]
+    (row,) = rows(replay, "training")
+    assert (row["score"], row["attempts"]) == ("92.5", 4)
+
+
+def test_activity_after_the_outcome_changes_neither_clock_nor_last_activity() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON)
+    script.told("training.withdrawn.v1", NOON + DAY)
+    script.told("module.completed.v1", NOON + 2 * DAY, module="m")
+    replay = script.played()
+    (row,) = rows(replay, "training")
+    assert (row["status"], row["last_activity_at"]) == ("withdrawn", stamp(NOON))
+    assert row["updated_at"] == stamp(NOON + 2 * DAY)
+    assert rows(replay, "alerts") == []
+
+
+def test_a_failure_that_falls_silent_is_abandoned_and_before_that_failed() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON)
+    script.told("training.failed.v1", NOON + DAY, score=10)
+    assert [row["status"] for row in rows(script.played(NOON + 2 * DAY), "training")] == ["failed"]
+    script.lines.pop()
+    assert [row["status"] for row in rows(script.played(), "training")] == ["abandoned"]
+
+
+@pytest.mark.parametrize(("days", "awards"), [(7, 1), (8, 2)])
+def test_a_completion_and_a_grant_agree_within_seven_days(days: int, awards: int) -> None:
+    script = Script()
+    script.told("training.completed.v1", NOON, course="c")
+    script.told("certificate.granted.v1", NOON + days * DAY, certificate="badge", number="N")
+    (row,) = rows(script.played(), "certificates")
+    assert (row["renewed_at"] is None) == (awards == 1)
+
+
+def test_a_revocation_of_another_number_changes_nothing() -> None:
+    script = Script()
+    script.told("certificate.granted.v1", NOON, certificate="badge", number="N1")
+    script.told("certificate.revoked.v1", NOON + DAY, certificate="badge", number="N2")
+    assert [row["status"] for row in rows(script.played(), "certificates")] == ["valid"]
+    script.told("certificate.revoked.v1", NOON + 2 * DAY, certificate="badge", number="N1")
+    assert [row["status"] for row in rows(script.played(), "certificates")] == ["revoked"]
+
+
+def test_whoever_cannot_be_placed_waits_for_the_reason_that_stands_in_the_way() -> None:
+    script = Script()
+    script.listed("customer.described.v1", customer="other")
+    bob = {"id": "bob", "email": "bob@acme.example"}
+    script.listed("person.joined.v1", customer="acme", person=bob)
+    script.listed("person.joined.v1", customer="nobody", person={"id": "eve"})
+    script.told("training.started.v1", NOON, person={"id": "ada", "email": "bob@acme.example"})
+    script.told("training.started.v1", NOON, customer="other")
+    script.told("training.started.v1", NOON, course="none")
+    script.left(NOON + DAY)
+    script.told("training.started.v1", NOON + 2 * DAY)
+    waiting = summary(script.played())["quarantined"]
+    assert waiting == {"conflict": 2, "left": 1, "unknown": 2}
+
+
+def test_an_id_that_looks_like_an_address_is_hashed_in_the_causes() -> None:
+    script = Script()
+    script.told("training.started.v1", NOON)
+    script.lines[-1]["event"]["id"] = "ada@acme.example"
+    ((_, _, _, causes),) = script.alerts()
+    assert causes == ["urn:t#h-2a1322415fff1b1aceaebe7855b2c5bd"]
+
+
 def test_a_certificate_of_months_lapses_the_day_before_the_day_of_the_month() -> None:
     script = Script(validity_months=1)
     script.told("training.completed.v1", datetime(2026, 1, 31, 9, tzinfo=UTC), NOON, course="c")
