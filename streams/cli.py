@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import psycopg
 
@@ -26,8 +27,10 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (SettingsError, Refused) as fault:
         return _complain(fault, 2)
-    except (Failed, Stop) as fault:
+    except Failed as fault:
         return _complain(fault, 1)
+    except Stop as fault:
+        return _complain(f"{type(fault).__name__}: {fault}", 1)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -37,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _complain(fault: Exception, code: int) -> int:
+def _complain(fault: Exception | str, code: int) -> int:
     complain(str(fault))
     return code
 
@@ -90,27 +93,99 @@ def parser() -> argparse.ArgumentParser:
     """Every command; each names the module and function under `streams` that does it."""
     top = argparse.ArgumentParser(prog="laurel", description="Laurel's command line.")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
+    _running(commands)
+    _events(commands)
+    _letters(commands, "quarantine", "q")
+    _letters(commands, "dead-letters", "d")
+    _repairs(commands)
+    _answers(commands)
+    return top
 
-    def command(name: str, run: str, help: str, kafka: bool = False) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=help, description=help)
-        made.set_defaults(run=run, kafka=kafka)
-        return made
 
-    made = command("worker", "worker:run", "Run a worker until SIGTERM or Ctrl-C.", kafka=True)
+def _command(
+    commands: Any, name: str, run: str, help: str, *, kafka: bool = False
+) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+    made.set_defaults(run=run, kafka=kafka)
+    return made
+
+
+def _group(commands: Any, name: str, help: str) -> Any:
+    made = commands.add_parser(name, help=help, description=help)
+    return made.add_subparsers(metavar="COMMAND", required=True)
+
+
+def _running(commands: Any) -> None:
+    made = _command(commands, "worker", "worker:run", "Run a worker until Ctrl-C.", kafka=True)
     made.add_argument("kind", choices=("intake", "engine", "slack"))
-    command("topics", "setup:topics", "Make missing topics, begin, check settings.", kafka=True)
-    command("migrate", "setup:migrate", "Bring the database up to this version of the code.")
-    command("settings", "setup:show", "Show every setting; each is an environment variable.")
-    made = command("publish", "publishing:run", "Send events to the intake topics.", kafka=True)
+    _command(commands, "topics", "setup:topics", "Make and check topics, begin.", kafka=True)
+    _command(commands, "migrate", "setup:migrate", "Bring the database up to this version.")
+    _command(commands, "settings", "setup:show", "Show every setting and its variable.")
+
+
+def _events(commands: Any) -> None:
+    made = _command(commands, "publish", "publishing:run", "Send events to intake.", kafka=True)
     made.add_argument("file", metavar="FILE.jsonl|-", help="CloudEvents JSON, one a line; -: stdin")
-    made = command("play", "play:run", "Play a file of records, driving the clock.", kafka=True)
+    made = _command(commands, "play", "play:run", "Play a file, driving the clock.", kafka=True)
     made.add_argument("file", nargs="?", metavar="FILE.jsonl", help="what to deliver when")
     made.add_argument("--step", type=duration, default="1h", help="15m, 1h, 1d … (default: 1h)")
     made.add_argument("--resume", action="store_true", help="go on with a play that broke off")
     made.add_argument("--end", action="store_true", help="let a clock go that was left standing")
-    made = command("export", "export:run", "Write a read model as JSON lines.")
+
+
+def _letters(commands: Any, name: str, kind: str) -> None:
+    waiting = kind == "q"
+    help = "What waits until it is known whose it is." if waiting else "What could not be read."
+    under = _group(commands, name, help)
+    row = "q12" if waiting else "d3"
+
+    def command(name: str, run: str, help: str, rows: str | int) -> argparse.ArgumentParser:
+        made = _command(under, name, f"letter_commands:{run}", help)
+        made.set_defaults(kind=kind)
+        if rows:
+            made.add_argument("names", nargs=rows, metavar="ROW", help=f"such as {row}")
+        return made
+
+    made = command("list", "listing", "List the oldest rows.", 0)
+    made.add_argument("--reason", help="only rows with this reason")
+    made.add_argument("--status", default="waiting", help="or `all` (default: waiting)")
+    made.add_argument("--older-than", type=duration, help="90s, 15m, 1h, 7d …")
+    made.add_argument("--limit", type=int, default=100, help="rows at most (default: 100)")
+    command("show", "show", "Show a row with its bytes.", 1)
+    again = "release" if waiting else "replay"
+    command(again, "replay", "Have rows read again, all or none.", "+")
+    if waiting:
+        made = command("assign", "assign", "Say whose an event is, and whom it speaks of.", 1)
+        made.add_argument("--customer", help="the customer's id; left out: resolved")
+        made.add_argument("--person", help="her id or e-mail; left out: resolved")
+    made = command("discard", "discard", "Pass over rows for good; they stay visible.", "+")
+    made.add_argument("--reason", required=True, help="why")
+
+
+def _repairs(commands: Any) -> None:
+    top = _command(commands, "positions", "repairs:show", "How far each app has come.", kafka=True)
+    under = top.add_subparsers(metavar="COMMAND")
+    _command(under, "show", "repairs:show", "Show positions and lag (the default).", kafka=True)
+    made = _command(under, "set", "repairs:set_position", "Go on elsewhere.", kafka=True)
+    made.add_argument("app", choices=("intake", "slack"), help="the engine's are set by a rebuild")
+    made.add_argument("topic", metavar="TOPIC", help="with or without the prefix")
+    made.add_argument("partition", metavar="PARTITION|all")
+    made.add_argument("offset", metavar="OFFSET|start|end")
+    made = _command(commands, "park", "repairs:park", "Pass over one record.", kafka=True)
+    made.add_argument("partition", type=int, metavar="PARTITION", help="of the timeline")
+    made.add_argument("offset", type=int, metavar="OFFSET")
+    made.add_argument("--reason", required=True, help="why; shown among the dead letters")
+    help = "Make states and read models anew from the timeline, in an empty database."
+    made = _command(commands, "rebuild", "rebuild:run", help, kafka=True)
+    made.add_argument("--batch", type=int, default=2000, help="records at a time (default: 2000)")
+
+
+def _answers(commands: Any) -> None:
+    made = _command(commands, "explain", "explain:run", "Say why an alert was raised.")
+    made.add_argument("alert", metavar="ALERT_ID", help="a UUID, as `alert_log` has it")
+    made.add_argument("--names", action="store_true", help="also names of people and accounts")
+    made = _command(commands, "export", "export:run", "Write a read model as JSON lines.")
     made.add_argument("kind", choices=tuple(EXPORTS))
-    return top
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ from .ticker import append_tick
 ONE_PLAYER = 7_205_759_405
 """Advisory lock: two players at once would drive the clock to and fro."""
 
-POLL = 0.01
+POLL, LONGEST_POLL = 0.005, 0.04
+"""Seconds between two looks: short at first, and longer the longer there is something to do."""
 
 IMPATIENT = 10.0
 """Seconds after which a player says what it waits for."""
@@ -149,7 +150,7 @@ class Player:
         """Wait until an app has come to the ends of its topics; returns the sum of these ends."""
         places = [TopicPartition(*place) for place in self._places(app)]
         began, said = time.monotonic(), False
-        ends = 0
+        ends, pause = 0, POLL
         while True:
             # Positions never lie beyond the ends, so where the sums are equal all are; they are
             # asked for first, because the ends may grow in between.
@@ -161,7 +162,8 @@ class Player:
             if not said and time.monotonic() - began > IMPATIENT:
                 complain(f"waiting for {app}, {ends - reached} records behind: is it running?")
                 said = True
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_POLL)
 
     async def _reached(self, app: App) -> int:
         cursor = await self.connection.execute(

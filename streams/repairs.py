@@ -1,0 +1,127 @@
+"""What may an operator change of how far the apps have come? Positions, and records passed over."""
+
+from argparse import Namespace
+from typing import Any, get_args
+
+import psycopg
+
+from schemas.envelope import stamp
+from schemas.topics import READS, TIMELINE, App
+
+from . import clock, database
+from .settings import Settings
+from .shell import Failed, Refused, say, table
+from .topics import extents, topic_ids
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def show(settings: Settings, _: Namespace) -> None:
+    """Every position, how many records lie beyond it, and the times that belong to it."""
+    rows = []
+    with database.connect(settings) as connection:
+        found = connection.execute(
+            "SELECT app, topic, partition, next_offset, watermark, log_time, ticked FROM positions"
+            " ORDER BY app, topic, partition"
+        ).fetchall()
+    ends = {
+        settings.topic(name): extents(settings, name)
+        for app in get_args(App)
+        for name in READS[app]
+    }
+    for app, topic, partition, position, *times in found:
+        extent = ends.get(topic, {}).get(partition)
+        lag = extent.end - position if extent else "no such partition"
+        rows.append((app, topic, partition, position, lag, *(at and stamp(at) for at in times)))
+    table(("app", "topic", "partition", "position", "lag", "watermark", "log time", "ticked"), rows)
+
+
+def set_position(settings: Settings, options: Namespace) -> None:
+    """Let intake or slack go on at an offset: after a loss, or beyond what cannot be read."""
+    name = options.topic.removeprefix(settings.laurel_prefix)
+    if name not in READS[options.app]:
+        raise Refused(f"{options.app} reads {', '.join(READS[options.app])}, not {options.topic}")
+    found = extents(settings, name)
+    if options.partition == "all":
+        partitions = sorted(found)
+    else:
+        partitions = [_number(options.partition, "PARTITION")]
+        if partitions[0] not in found:
+            raise Refused(f"{name} has partitions 0 to {len(found) - 1}, not {partitions[0]}")
+    offsets = {}
+    for partition in partitions:
+        extent = found[partition]
+        named = {"start": extent.start, "end": extent.end}
+        offset = named.get(options.offset)
+        offset = _number(options.offset, "OFFSET") if offset is None else offset
+        if not extent.start <= offset <= extent.end:
+            raise Refused(
+                f"{name}[{partition}] begins at {extent.start} and ends at {extent.end};"
+                f" {offset} lies outside"
+            )
+        offsets[partition] = offset
+    topic = settings.topic(name)
+    topic_id = topic_ids(settings)[topic]
+    with database.connect(settings) as connection, connection.transaction():
+        for partition, offset in offsets.items():
+            before = _set(connection, (options.app, topic, partition), topic_id, offset)
+            was = "there was none" if before is None else f"it was {before}"
+            say(f"{options.app} goes on in {topic}[{partition}] at {offset}; {was}")
+
+
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise Refused(f"{what} {text!r} is no number")
+    return int(text)
+
+
+def _set(
+    connection: Connection, place: tuple[App, str, int], topic_id: str, offset: int
+) -> int | None:
+    """Set one position; till when everything is forwarded is not known any more."""
+    before = connection.execute(
+        "SELECT next_offset FROM positions WHERE (app, topic, partition) = (%s, %s, %s) FOR UPDATE",
+        place,
+    ).fetchone()
+    connection.execute(
+        """
+        INSERT INTO positions (app, topic, partition, topic_id, next_offset)
+        VALUES (%s, %s, %s, %s, %s)
+        ON CONFLICT (app, topic, partition) DO UPDATE SET
+            topic_id = excluded.topic_id, next_offset = excluded.next_offset, watermark = NULL
+        """,
+        (*place, topic_id, offset),
+    )
+    return int(before[0]) if before else None
+
+
+def park(settings: Settings, options: Namespace) -> None:
+    """Have the engine pass over one record of the timeline, now and in every rebuild."""
+    found = extents(settings, TIMELINE)
+    where = f"{settings.topic(TIMELINE)}[{options.partition}]"
+    if options.partition not in found:
+        raise Refused(f"the timeline has partitions 0 to {len(found) - 1}, not {options.partition}")
+    extent = found[options.partition]
+    if not extent.start <= options.offset < extent.end:
+        raise Refused(f"{where} holds {extent.start} to {extent.end - 1}, not {options.offset}")
+    if not options.reason.strip():
+        raise Refused("say why with --reason")
+    with database.connect(settings) as connection, connection.transaction():
+        row = connection.execute(
+            "SELECT next_offset FROM positions"
+            " WHERE app = 'engine' AND topic = %s AND partition = %s FOR UPDATE",
+            (settings.topic(TIMELINE), options.partition),
+        ).fetchone()
+        if row and options.offset < row[0]:
+            raise Refused(
+                f"{where} is folded up to {row[0]}: record {options.offset} had its effect, and"
+                " parking it now would make a rebuild differ"
+            )
+        made = connection.execute(
+            'INSERT INTO parked (partition, "offset", reason, parked_at)'
+            " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (options.partition, options.offset, options.reason.strip(), clock.real()),
+        )
+        if not made.rowcount:
+            raise Failed(f"record {options.offset} of {where} is parked already")
+    say(f"record {options.offset} of {where} is passed over from now on")
