@@ -173,6 +173,16 @@ def test_a_repeated_batch_keeps_the_account_it_was_first_given_to(intake: Steps)
     assert not intake.quarantine()
 
 
+def test_where_an_event_went_stands_even_if_nobody_could_tell_any_more(intake: Steps) -> None:
+    intake.tell(*EVERYONE)
+    intake.say(started())
+    tp = intake.tp()
+    first = intake.resolve(tp)
+    intake.tell(joined(customer="bolt"), joined(id="8"))
+    assert intake.resolve(tp).facts == first.facts
+    assert not intake.quarantine()
+
+
 def test_a_repeat_in_another_partition_goes_where_the_first_one_went(intake: Steps) -> None:
     intake.tell(*EVERYONE)
     intake.say(started())

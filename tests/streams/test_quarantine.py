@@ -60,9 +60,12 @@ def test_a_repeated_batch_leaves_one_row_and_one_that_now_resolves_none(intake: 
     assert (intake.quarantine(), intake.dead_letters()) == (rows, dead)
     assert [row[1] for row in rows] == [0, 1]
     assert [row[1] for row in dead] == [2]
+    assert intake.ask(letters.replay, [f"q{rows[1][0]}"]) == 1
+    assert intake.resolve(tp) == first
+    assert [row[3] for row in intake.quarantine()] == ["waiting", "releasing"]
     intake.tell(joined())
     intake.take(tp)
-    assert intake.quarantine() == rows[1:]
+    assert [row[0] for row in intake.quarantine()] == [rows[1][0]]
     assert len(intake.facts(TrainingStarted)) == 1
 
 
