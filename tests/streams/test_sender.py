@@ -26,9 +26,8 @@ def slack() -> Iterator[LocalSlack]:
 def desk(database: str, slack: LocalSlack, tmp_path: Path) -> Desk:
     """An empty database, and a Slack where nothing was said; carla is Acme's CSM."""
     migrate(database)
-    slack.clear("messages")
-    slack.clear("faults")
-    slack.clear("calls")
+    for what in ("messages", "faults", "calls"):
+        slack.clear(what)
     slack.control("channels", {"name": "general"})
     slack.control("users", {"email": "carla@laurel.test", "name": "Carla"})
     made = Desk(database, slack.api, tmp_path)
@@ -224,6 +223,7 @@ def test_a_card_that_was_deleted_is_not_posted_again(desk: Desk, slack: LocalSla
     desk.send()
     row = desk.row(alert)
     assert (row["state"], row["outcome"], row["posted"]) == ("dead", "message_not_found", 1)
+    assert len(calls(slack, "chat.update")) == 1
     assert cards(slack) == []
 
 
@@ -318,6 +318,16 @@ def test_a_history_that_cannot_be_read_counts_as_a_look(desk: Desk, slack: Local
     assert unsettled() == doubts + 1
 
 
+def test_the_doubt_is_waited_out_longer_with_every_try(desk: Desk, slack: LocalSlack) -> None:
+    slack.control("faults", {"do": "fail", "method": "chat.postMessage", "times": 2})
+    alert = desk.alert()
+    desk.send()
+    assert len(cards(slack, alert)) == 1
+    first, second, third = (post["at"] for post in calls(slack, "chat.postMessage"))
+    assert second - first >= 0.6
+    assert third - second >= 1.2
+
+
 def test_a_history_that_is_rate_limited_does_not_count_as_a_look(
     desk: Desk, slack: LocalSlack
 ) -> None:
@@ -325,12 +335,13 @@ def test_a_history_that_is_rate_limited_does_not_count_as_a_look(
         "faults",
         [
             {"do": "drop", "method": "chat.postMessage", "when": "after"},
-            {"do": "ratelimit", "method": "conversations.history", "times": 3},
+            {"do": "ratelimit", "method": "conversations.history", "times": 2},
+            {"do": "lag", "seconds": 60},
         ],
     )
     alert = desk.alert()
     desk.send()
-    assert struck(slack) == [1, 3]
+    assert struck(slack) == [1, 2, 1]
     assert len(cards(slack, alert)) == 1
 
 
@@ -392,6 +403,19 @@ def test_a_channel_that_waits_holds_up_no_other(desk: Desk, slack: LocalSlack) -
     other = desk.alert("beta", number=99)
     desk.send(until=lambda: desk.row(other)["posted"], pace=Pace(per_second=0.001, burst=1))
     assert len(cards(slack)) == 2
+    with desk.connect() as connection:
+        put_off = connection.execute("SELECT FROM deliveries WHERE outcome = 'paced'").fetchall()
+    assert not put_off, "what waits for a channel is not claimed again and again"
+
+
+def test_a_channel_has_one_message_on_the_way_at_a_time(desk: Desk, slack: LocalSlack) -> None:
+    desk.customer("beta", "carla@laurel.test")
+    slack.control("faults", {"do": "hang", "seconds": 0.5, "method": "chat.postMessage"})
+    for customer in ("acme", "beta"):
+        desk.alert(customer)
+    desk.send()
+    first, second = calls(slack, "chat.postMessage")
+    assert second["at"] - first["at"] >= 0.5
 
 
 @pytest.mark.parametrize(
@@ -501,8 +525,8 @@ def test_a_database_that_goes_away_before_the_answer_is_recorded_is_waited_for(
 ) -> None:
     server = make_postgres()
     migrate(server.url)
-    slack.clear("messages")
-    slack.clear("faults")
+    for what in ("messages", "faults", "calls"):
+        slack.clear(what)
     desk = Desk(server.url, slack.api, tmp_path)
     desk.customer("acme", None)
     alert = desk.alert()
@@ -516,4 +540,5 @@ def test_a_database_that_goes_away_before_the_answer_is_recorded_is_waited_for(
         wait_for(lambda: desk.row(alert)["state"] == "sent", "the answer to be recorded", 30)
     finally:
         sender.close()
+    assert not calls(slack, "conversations.history"), "the answer was not forgotten"
     assert len(cards(slack, alert)) == 1

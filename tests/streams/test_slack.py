@@ -1,6 +1,7 @@
 """Does the ledger take in what the topic `alerts` says, once, and without a hole?"""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from streams import database as pools
 from streams.slack import AlertsHole, SlackInbox
 from streams.stop import Beyond, PositionLost, TopicRecreated, Undecodable
 from tests.streams.sending import Desk
+from tests.streams.system import wait_for
 
 ALERTS = TP("alerts", 0)
 HEARD = datetime(2026, 1, 22, 12, tzinfo=UTC)
@@ -107,7 +109,9 @@ def test_the_ledger_asks_for_the_greatest_version_heard(inbox: Inbox) -> None:
     assert inbox.ledger() == {1: ("pending", 2), 2: ("pending", 1)}
     inbox.take(message(3, 2, version=3), message(4, 2, version=2))
     assert inbox.ledger() == {1: ("pending", 2), 2: ("pending", 3)}
-    assert inbox.position == 5
+    inbox.take(message(5, 2, version=2))
+    assert inbox.ledger() == {1: ("pending", 2), 2: ("pending", 3)}
+    assert inbox.position == 6
 
 
 def test_an_alert_whose_beginning_was_never_heard_stays_silent(inbox: Inbox) -> None:
@@ -167,14 +171,18 @@ def test_a_position_that_is_gone_stops(inbox: Inbox) -> None:
         inbox.take(message(0, 1))
 
 
-def test_two_owners_of_a_partition_take_a_batch_in_once(inbox: Inbox) -> None:
-    batch = [message(offset, offset) for offset in range(9)]
+def test_an_owner_that_waited_for_another_takes_in_what_the_other_left(inbox: Inbox) -> None:
+    with inbox.desk.connect() as other, inbox.desk.connect() as watch, ThreadPoolExecutor() as pool:
+        with other.transaction():
+            other.execute("SELECT FROM positions FOR UPDATE")
+            taking = pool.submit(inbox.take, message(0, 1), message(1, 2), message(2, 3))
+            wait_for(lambda: watch.execute(WAITING).fetchone(), "the inbox to wait for the lock")
+            other.execute("UPDATE positions SET next_offset = 2")
+        taking.result()
+    assert inbox.ledger() == {3: ("pending", 1)}
+    assert inbox.position == 3
 
-    async def work() -> None:
-        async with pools.open_pool(inbox.desk.settings) as pool:
-            owners = [SlackInbox(pool, inbox.recheck) for _ in range(4)]
-            await asyncio.gather(*(owner.work(ALERTS, list(batch), False) for owner in owners))
 
-    asyncio.run(work())
-    assert inbox.position == 9
-    assert inbox.rechecked == 3
+WAITING = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
