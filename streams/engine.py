@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from projections.rows import Rows, rows_of
 from projections.store import StateKey, Store, Stored, Written
-from schemas.envelope import Unreadable, decode, from_epoch_ms
+from schemas.envelope import Told, Unreadable, decode, from_epoch_ms
 from schemas.facts import EPOCH, Fact, Tick
 from schemas.topics import CATALOGUE
 
@@ -167,32 +167,39 @@ class Engine:
             if record.offset in place.parked:
                 log("passed_over", partition=tp.partition, offset=record.offset)
                 continue
-            try:
-                told = decode(record.value)
-            except Unreadable as fault:
-                raise Undecodable(
-                    f"{tp.topic}[{tp.partition}] offset {record.offset}: {fault}."
-                    f" `laurel park {tp.partition} {record.offset} --reason …` passes it over"
-                ) from None
+            told = self._decode(tp, record)
             if isinstance(told.fact, Tick):
                 if told.fact.now > log_time + TICK_AHEAD:
                     log("tick_ahead", partition=tp.partition, offset=record.offset)
                     continue
                 tick = Tick(now=max(place.ticked, told.fact.now))
                 return Reading(facts, (record.offset, tick), log_time, record.offset + 1)
-            self._check_place(tp, record, told.key)
             if remembered.is_repeat(fingerprint(*told.name), log_time.date()):
                 log("repeat", partition=tp.partition, offset=record.offset)
                 continue
             facts.append((record.offset, told.fact))
         return Reading(facts, None, log_time, batch[-1].offset + 1)
 
+    def _decode(self, tp: TP, record: Record) -> Told:
+        """Raises `Undecodable` for a record that is none of ours, or does not belong here."""
+        try:
+            told = decode(record.value)
+            if not isinstance(told.fact, Tick):
+                self._check_place(tp, record, told.key)
+        except Unreadable as fault:
+            raise Undecodable(
+                f"{tp.topic}[{tp.partition}] offset {record.offset}: {fault}."
+                f" `laurel park {tp.partition} {record.offset} --reason …` passes it over"
+            ) from None
+        return told
+
     def _check_place(self, tp: TP, record: Record, key: str) -> None:
         wanted = partition_of(key, self._settings.laurel_partitions)
         if record.key != key.encode() or (key != CATALOGUE and wanted != tp.partition):
-            raise Undecodable(
-                f"{tp.topic}[{tp.partition}] offset {record.offset}: the record belongs to"
-                f" {key!r} in partition {wanted}, not under key {record.key!r} here"
+            raise Unreadable(
+                "place",
+                f"the record belongs to {key!r} in partition {wanted}, not under key"
+                f" {record.key!r} here",
             )
 
     async def _fold(

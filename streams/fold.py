@@ -133,5 +133,5 @@ class Fold:
                 raise Missing(self._missing) from None
             raise HandlerFailed(
                 f"{handler.NAME}.{step.__name__} at offset {offset}:"
-                f" {type(error).__name__}: {error}"
+                f" {type(error).__name__}: {error} (`laurel park` passes the record over)"
             ) from error
