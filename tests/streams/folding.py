@@ -2,13 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from faust.types import TP
@@ -32,22 +30,21 @@ from schemas.facts import (
     TrainingStarted,
 )
 from schemas.topics import ALERTS, CATALOGUE, TIMELINE
-from streams import positions, topics
+from streams import positions
 from streams.append import partition_of
 from streams.database import open_pool
 from streams.engine import Engine
 from streams.remembered import names
 from streams.settings import Settings, load
+from tests.conftest import Given, empty_database
 from tests.streams.system import System, wait_for
 
 DAY_0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SOURCE = "urn:lms:test"
 
 PARTITIONS = 3
-# Two in each of three partitions.
+# Two in each of the three partitions.
 CUSTOMERS = ("acme", "bolt", "core", "dune", "echo", "iris")
-
-_databases = count(1)
 
 
 @dataclass(frozen=True)
@@ -148,16 +145,9 @@ def story(seed: int = 1, people: int = 4, first: int = 0) -> list[Line]:
     return [*lines, *ticks(80)]
 
 
-@contextmanager
-def empty_database(url: str) -> Iterator[str]:
-    """The URL of a migrated database beside the one at `url`, for as long as it is needed."""
-    name = f"{urlsplit(url).path[1:]}_beside_{next(_databases)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        beside = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-        migrate(beside)
-        yield beside
-        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+def put(system: System, lines: Iterable[Line]) -> None:
+    """Put lines on the timeline, in order."""
+    system.lay(TIMELINE, ((line.partition, line.key, line.value) for line in lines))
 
 
 async def fits(_: TP) -> None:
@@ -172,26 +162,40 @@ def records_of(system: System) -> dict[TP, list[Any]]:
     return found
 
 
-def begin(settings: Settings) -> None:
+def begin(settings: Settings, topic_id: str = "of no topic") -> None:
     """Positions at the beginning of the timeline, in a database that has none."""
-    topic = settings.topic(TIMELINE)
     with psycopg.connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
-        positions.register(
-            connection,
-            "engine",
-            topic,
-            topics.topic_ids(settings)[topic],
-            dict.fromkeys(range(settings.laurel_partitions), 0),
-        )
+        offsets = dict.fromkeys(range(settings.laurel_partitions), 0)
+        positions.register(connection, "engine", settings.topic(TIMELINE), topic_id, offsets)
 
 
 async def fold(settings: Settings, batches: Mapping[TP, Sequence[list[Any]]]) -> None:
     """Fold these batches by an engine of this process."""
-    async with open_pool(settings, size=2) as pool:
+    async with open_pool(settings, size=1) as pool:
         engine = Engine(settings, pool, fits)
         for tp, parts in batches.items():
             for part in parts:
                 await engine.work(tp, part, sought=False)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as the transport brings it."""
+
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
+
+
+def recorded(lines: Iterable[Line], at: float = 90) -> dict[TP, list[Record]]:
+    """These lines as they would lie on a timeline, all appended on day `at`."""
+    found: dict[TP, list[Record]] = {}
+    for line in lines:
+        records = found.setdefault(TP(TIMELINE, line.partition), [])
+        stamped = int(day(at).timestamp() * 1000)
+        records.append(Record(len(records), stamped, line.key.encode(), line.value))
+    return found
 
 
 def cut(records: Sequence[Any], size: int) -> list[list[Any]]:
@@ -208,7 +212,8 @@ class Outcome:
 
 def without_faults(system: System) -> Outcome:
     """What the timeline comes to, folded here and now into a database beside."""
-    with empty_database(system.env["DATABASE_URL"]) as beside:
+    with empty_database(Given(url=system.env["DATABASE_URL"])) as beside:
+        migrate(beside)
         settings = load({**system.env, "DATABASE_URL": beside})
         begin(settings)
         asyncio.run(
