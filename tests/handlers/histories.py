@@ -76,11 +76,11 @@ class History:
         return Fold().fold(*CATALOGUE, *self.facts, tick(self.last_tick))
 
 
-def histories(rule: str) -> list[History]:
-    """Those written by hand, and as many drawn ones in which the rule says something."""
+def histories(rule: str, many: int = DRAWN) -> list[History]:
+    """Those written by hand, and so many drawn ones in which the rule says something."""
     by_hand = [History(name, rule, facts, last) for name, (last, facts) in BY_HAND[rule].items()]
     drawn = (_drawn(rule, seed) for seed in count())
-    return [*by_hand, *islice(filter(_telling, drawn), DRAWN)]
+    return [*by_hand, *islice(filter(_telling, drawn), many)]
 
 
 def _telling(history: History) -> bool:

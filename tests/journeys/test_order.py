@@ -28,6 +28,7 @@ from tests.handlers.story import CATALOGUE, COURSE, PERSON, joined, tick
 TICKS = (0, 5, 15, 16, 25, 31, 50, 366, 380)
 BEFORE = tuple(fact for fact in CATALOGUE if not isinstance(fact, PersonJoined))
 MEMBERSHIP = joined(-90)
+FIFTY = 50
 KINDS = {event.WIRE: event for event in EVENTS}
 NOT_SAID = {field.name for field in fields(Fact)}
 
@@ -94,7 +95,9 @@ class Laurel:
                 for key, state in self.fold.changed.items()
                 if key[0] != alerts.NAME and state != BY_NAME[key[0]].State()
             },
-            "rows": sorted((row.table, *row.key.values(), str(row.rows)) for row in rows),
+            "rows": sorted(
+                (row.table, *row.key.values(), str(row.rows)) for row in rows if row.rows
+            ),
             "open": sorted(
                 (change.rule, change.subject, change.at, change.causes, str(change.values))
                 for change in latest.values()
@@ -136,12 +139,13 @@ def short(rule: str) -> list[History]:
 
     What is heard after a leaving waits in quarantine, so there routes are not fixed.
     """
-    return [
+    fitting = [
         history
-        for history in histories(rule)
+        for history in histories(rule, many=300)
         if len(history.facts) <= 5
         and not any(isinstance(fact, PersonJoined | PersonLeft) for fact in history.facts)
     ]
+    return fitting[:FIFTY]
 
 
 ALL = [*short(TRAINING_ABANDONED), *short(CERTIFICATION_EARNED)]
@@ -162,9 +166,9 @@ def test_every_order_of_arrival_ends_the_same_on_the_whole_way(history: History)
     assert released == len(history.facts), "the membership never came last"
 
 
-def test_each_rule_is_tried_with_fifty_histories_and_more_on_the_whole_way() -> None:
+def test_each_rule_is_tried_with_fifty_histories_on_the_whole_way() -> None:
     for rule in (TRAINING_ABANDONED, CERTIFICATION_EARNED):
-        assert len([history for history in ALL if history.rule == rule]) >= 50
+        assert len([history for history in ALL if history.rule == rule]) == FIFTY
 
 
 def test_the_courses_of_these_histories_are_known() -> None:
