@@ -43,8 +43,8 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
         start_parts(crew, keep=keep)
         slack = None if os.environ.get("SLACK_BOT_TOKEN") else start_slack(crew, keep=keep)
         start_laurel(crew)
-        if not keep:
-            play_sample(crew, slack, seed)
+        sample = None if keep else play_sample(crew, slack, seed)
+        arrived = check_sample(crew, slack, sample) if leave and sample else {}
         seconds = round(time.monotonic() - began, 1)
         if not leave:
             stay(crew, slack)
@@ -58,7 +58,7 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
         crew.end()
         lock.release()
     if leave:
-        say(json.dumps({"cards": slack.shown if slack else None, "seconds": seconds}))
+        say(json.dumps({**arrived, "seconds": seconds}))
     return 0
 
 
@@ -154,7 +154,7 @@ def start_laurel(crew: Crew) -> None:
         crew.start(app, [program("laurel"), "worker", app])
 
 
-def play_sample(crew: Crew, slack: LocalSlack | None, seed: int) -> None:
+def play_sample(crew: Crew, slack: LocalSlack | None, seed: int) -> Path:
     """Make the sample and play it, showing each card as it arrives."""
     sample = HOME / "sample.jsonl"
     words = ["--days", "60", "--seed", str(seed), "--out", str(sample)]
@@ -162,6 +162,19 @@ def play_sample(crew: Crew, slack: LocalSlack | None, seed: int) -> None:
     show = slack.show if slack else _nothing
     crew.finish("play", [program("laurel"), "play", sample], shown=True, meanwhile=show)
     show()
+    return sample
+
+
+def check_sample(crew: Crew, slack: LocalSlack | None, sample: Path) -> dict[str, Any]:
+    """What arrived, once the last card has; raises where it is not what the sample asks for."""
+    say("waiting for the last cards, then comparing every row with what must come out")
+    outcome = HOME / "outcome.json"
+    words = ["-m", "tests.sample.check", str(sample), "--out", str(outcome)]
+    show = slack.show if slack else _nothing
+    crew.finish("check", [program("python"), *words], meanwhile=show)
+    show()
+    arrived: dict[str, Any] = json.loads(outcome.read_text())
+    return arrived
 
 
 def stay(crew: Crew, slack: LocalSlack | None) -> None:

@@ -1,6 +1,6 @@
 """Did all of a sample arrive as it should? Reads the play, the database and the ledger.
 
-Prints a summary as JSON, and what differs; exit code 0 only if everything is as expected.
+Writes a summary as JSON, and says what differs; exit code 0 only if everything is as expected.
 """
 
 import argparse
@@ -91,6 +91,7 @@ def main() -> int:
     )
     parser.add_argument("play", type=Path, help="the file that was played")
     parser.add_argument("--wait", type=float, default=120, help="seconds to wait for the last card")
+    parser.add_argument("--out", type=Path, help="where to write the summary; else it is printed")
     options = parser.parse_args()
     with database.connect(settings.load()) as connection:
         await_cards(connection, options.wait)
@@ -103,7 +104,11 @@ def main() -> int:
     wrong = [name for name, value in stands.items() if wanted[name] != value]
     for name in wrong:
         sys.stderr.write(f"{name}: expected {wanted[name]}, found {stands[name]}\n")
-    sys.stdout.write(json.dumps({"events": wanted["events"], **stands}) + "\n")
+    said = json.dumps({"events": wanted["events"], **stands}) + "\n"
+    if options.out:
+        options.out.write_text(said)
+    else:
+        sys.stdout.write(said)
     return 1 if wrong or any(found.values()) else 0
 
 
