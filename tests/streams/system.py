@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -206,6 +207,38 @@ class System:
             )
             yield
 
+    @contextmanager
+    def blocked(self, table: str, **row: object) -> Iterator[Callable[[], None]]:
+        """Whoever writes this row too has to wait; yields what waits until someone does."""
+        columns, marks = ", ".join(row), ", ".join("%s" for _ in row)
+        with self.connect() as connection, connection.transaction(force_rollback=True):
+            connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            connection.execute(
+                f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(row.values())
+            )
+            waiting = (
+                "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event_type = 'Lock' AND query LIKE %s"
+            )
+
+            def await_someone() -> None:
+                wait_for(
+                    lambda: self.rows(waiting, f"%INSERT INTO {table}%") != [],
+                    f"someone to wait for {table}",
+                )
+
+            yield await_someone
+
+    def drive(self, now: datetime) -> None:
+        """Let the clock stand at this instant."""
+        with self.connect() as connection:
+            connection.execute("UPDATE clock SET driven = true, now = %s", (now,))
+
+    def let_go(self) -> None:
+        """Let the clock be real."""
+        with self.connect() as connection:
+            connection.execute("UPDATE clock SET driven = false, now = NULL")
+
     def alter(self, topic: str, settings: Mapping[str, str]) -> None:
         """Change settings of a topic."""
         resource = ConfigResource(
@@ -304,7 +337,9 @@ class System:
 
     def records(self, name: str) -> list[Any]:
         """Everything that lies on a topic, partition by partition."""
-        consumer = KafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap)
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap, enable_auto_commit=False
+        )
         try:
             topic = self.settings.topic(name)
             places = [TopicPartition(topic, p) for p in range(self.settings.laurel_partitions)]

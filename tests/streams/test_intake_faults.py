@@ -1,5 +1,6 @@
 """Does intake lose, double or misplace anything when it dies, freezes, is overtaken or refused?"""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,13 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
+from faust.types import TP
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from schemas.alerts import CERTIFICATION_EARNED
-from schemas.envelope import parse, stamp
+from schemas.envelope import milliseconds, parse, stamp
 from schemas.topics import (
     CATALOGUE,
     DIRECTORY,
@@ -24,7 +25,9 @@ from schemas.topics import (
     TIMELINE,
     TRAINING,
 )
-from streams import directory, topics
+from streams import database, directory, topics
+from streams.append import open_producer
+from streams.intake import Intake
 from streams.process import STOPPED
 from tests.conftest import Broker, OwnBroker, OwnServer, Server, empty_database
 from tests.streams.accounts import Lms, ago, customer_in
@@ -103,6 +106,24 @@ def released(system: System, topic: str, lms: Lms) -> list[str]:
         if QUARANTINE_ROW in dict(record.headers)
     ]
     return [event.id for event in copies if event.source == lms.source]
+
+
+def name(event: dict[str, Any]) -> str:
+    """What causes call an event."""
+    return f"{event['source']}#{event['id']}"
+
+
+def heard_at(at: datetime) -> list[tuple[str, bytes]]:
+    """The header by which a player says when a record was heard."""
+    return [(RECORDED_TIME, stamp(at).encode())]
+
+
+@contextmanager
+def driven(system: System, now: datetime) -> Iterator[None]:
+    """The clock stands at `now` or where it is driven to, and is real again afterwards."""
+    system.drive(now)
+    yield
+    system.let_go()
 
 
 def test_a_worker_may_die_at_each_step_and_between_two_appends(
@@ -251,9 +272,7 @@ def test_who_becomes_known_between_two_attempts_is_heard_once(
     assert_dropped(system, engine, copies)
 
 
-def test_a_refused_append_ends_the_process_and_loses_nothing(
-    system: System, intake: Start
-) -> None:
+def test_a_refused_append_ends_the_process_and_loses_nothing(system: System, intake: Start) -> None:
     lms = Lms("refused")
     small, large = customer_in(0, "refused"), customer_in(1, "refused")
     batch = [lms.described(small), lms.described(large), lms.joined("ann", large), lms.offered()]
@@ -282,14 +301,19 @@ def test_a_refused_append_ends_the_process_and_loses_nothing(
     )
 
 
-def test_a_writer_frozen_after_step_1_wakes_and_changes_nothing(
+def test_a_writer_that_wakes_after_its_heir_is_done_changes_nothing(
     system: System, engine: Running, intake: Start
 ) -> None:
-    lms = Lms("frozen")
-    old, new = customer_in(0, "frozen-old"), customer_in(1, "frozen-new")
+    lms = Lms("woken")
+    old, new = customer_in(0, "woken-old"), customer_in(1, "woken-new")
     told = [lms.described(old), lms.described(new), lms.offered(), lms.joined("ann", old)]
     batch = [lms.started("ann", ago(hours=9)), lms.certified("ann", ago(hours=6))]
     moves = [lms.left("ann", old, ago(hours=10)), lms.joined("ann", new, ago(hours=10))]
+    expected = {
+        CATALOGUE: ids(told[2]),
+        old: ids(told[0], told[3], moves[0], *batch),
+        new: ids(told[1], moves[1]),
+    }
     system.publish(DIRECTORY, *told, partition=2)
     frozen = intake("frozen", FAILPOINT="intake.resolved:freeze:2")
     system.await_intake()
@@ -303,27 +327,65 @@ def test_a_writer_frozen_after_step_1_wakes_and_changes_nothing(
             "the heir to take over and learn that ann has moved",
         )
     system.await_intake()
-    before = assert_told(
-        system,
-        lms.source,
-        expected := {
-            CATALOGUE: ids(told[2]),
-            old: ids(told[0], told[3], moves[0], *batch),
-            new: ids(told[1], moves[1]),
-        },
-    )
     position = system.positions("intake", TRAINING)
+    assert assert_told(system, lms.source, expected) == []
     frozen.wake()
-    # What it had resolved it appends, too late; its position is the heir's.
-    frozen.await_event("fenced", topic=system.settings.topic(TRAINING), partition=1)
-    copies = assert_told(system, lms.source, expected)
-    assert before == []
-    assert [line.id for line in copies] == ids(*batch)
-    assert_dropped(system, engine, copies)
+    wait_for(
+        lambda: [copy.id for copy in assert_told(system, lms.source, expected)] == ids(*batch),
+        "the writer to append what it had resolved, too late",
+    )
+    assert_dropped(system, engine, assert_told(system, lms.source, expected))
+    wait_for(lambda: len(frozen.events("assigned")) == 2, "the writer to be given partitions again")
     assert system.positions("intake", TRAINING) == position
     assert training(system, old) == [("Ann", "completed", 1)]
     assert training(system, new) == []
     assert messages(system, old) == EARNED
+
+
+def test_a_writer_overtaken_by_another_owner_is_fenced(
+    system: System, engine: Running, intake: Start
+) -> None:
+    lms = Lms("fenced")
+    customer = customer_in(0, "fenced")
+    told = [lms.described(customer), lms.offered(), lms.joined("ann", customer)]
+    more = [lms.started("ann", ago(hours=3)), lms.module("ann", ago(hours=2))]
+    last = lms.completed("ann", ago(hours=1))
+    system.publish(TRAINING, *told, partition=1)
+    # So long a session that nobody but the position can tell it that it is no longer the owner.
+    slow = intake(FAILPOINT="intake.resolved:freeze", LAUREL_SESSION_SECONDS="60")
+    slow.await_event("failpoint")
+    system.publish(TRAINING, *more, partition=1)
+    overtake(system, TRAINING, 1)
+    position = system.positions("intake", TRAINING)
+    assert position == system.ends(TRAINING)
+    slow.wake()
+    slow.await_event("fenced", topic=system.settings.topic(TRAINING), partition=1)
+    assert system.positions("intake", TRAINING) == position
+    system.publish(TRAINING, last, partition=1)
+    system.await_intake()
+    copies = assert_told(
+        system,
+        lms.source,
+        {CATALOGUE: ids(told[1]), customer: ids(told[0], told[2], *more, last)},
+    )
+    assert {copy.id for copy in copies} == set(ids(*told))
+    assert_dropped(system, engine, copies)
+
+
+def overtake(system: System, topic: str, partition: int) -> None:
+    """Forward what lies on a partition as another owner of it would, here."""
+    name = system.settings.topic(topic)
+    records = [record for record in system.records(topic) if record.partition == partition]
+
+    async def is_well(_: TP) -> None:
+        """Topic and position have just been made."""
+
+    async def forward() -> None:
+        settings = system.settings
+        async with database.open_pool(settings) as pool, open_producer(settings) as producer:
+            await Intake(settings, pool, producer, is_well).work(TP(name, partition), records, True)
+
+    asyncio.run(forward())
 
 
 def test_an_owner_frozen_inside_its_transaction_for_good_holds_nobody(
@@ -339,9 +401,7 @@ def test_an_owner_frozen_inside_its_transaction_for_good_holds_nobody(
     system.await_intake()
     assert len(stuck.events("failpoint")) == 1
     assert not stuck.events("database")
-    assert_told(
-        system, lms.source, {customer: ids(batch[0], batch[2]), CATALOGUE: ids(batch[1])}
-    )
+    assert_told(system, lms.source, {customer: ids(batch[0], batch[2]), CATALOGUE: ids(batch[1])})
 
 
 def test_two_workers_share_and_one_inherits_while_events_keep_coming(
@@ -352,38 +412,229 @@ def test_two_workers_share_and_one_inherits_while_events_keep_coming(
     people = [f"p{n}" for n in range(6)]
     told = [lms.offered(), *map(lms.described, customers)]
     told += [lms.joined(who, customers[n % 3]) for n, who in enumerate(people)]
-    system.publish(DIRECTORY, *told, partition=0)
-    said: dict[str, list[dict[str, Any]]] = {who: [] for who in people}
+    rounds: list[list[dict[str, Any]]] = []
 
-    def go_on() -> None:
+    def given(worker: Running) -> list[str]:
+        """The partitions of a worker."""
+        assigned = worker.events("assigned")
+        return assigned[-1]["partitions"] if assigned else []
+
+    def go_on() -> bool:
         """Each learner completes another module."""
-        for n, who in enumerate(people):
-            module = lms.module(who, ago(minutes=600 - len(said[who])), f"m{len(said[who])}")
-            said[who].append(module)
-            system.publish(TRAINING, module, partition=n % 3)
+        at, module = ago(minutes=600 - len(rounds)), f"m{len(rounds)}"
+        rounds.append([lms.module(who, at, module) for who in people])
+        for n, event in enumerate(rounds[-1]):
+            system.publish(TRAINING, event, partition=n % 3)
+        return True
 
-    def keep_on(until: Callable[[], Any], why: str) -> None:
-        def done() -> Any:
-            go_on()
-            return until()
+    def go_on_until(what: Callable[[], bool], why: str) -> None:
+        wait_for(lambda: go_on() and what(), why)
 
-        wait_for(done, why)
-
-    one = intake("one", FAILPOINT="intake.appended:exit:60")
+    system.publish(DIRECTORY, *told, partition=0)
+    one = intake("one")
     system.await_intake()
+    all_of_them = given(one)
     two = intake("two")
-    keep_on(lambda: two.events("assigned"), "the second worker to be given partitions")
-    keep_on(lambda: one.process.poll() is not None, "the first worker to die")
-    struck(one, "intake.appended")
-    keep_on(lambda: two.events("assigned")[-1]["partitions"] == everything(system), "the heir")
+    go_on_until(lambda: len(given(two)) == 6, "the second worker to be given its share")
+    assert set(given(one)) | set(given(two)) == set(all_of_them)
+    one.kill()
+    go_on_until(lambda: given(two) == all_of_them, "the second worker to inherit")
     system.await_intake()
     expected = {
         customer: ids(
-            told[1 + n], *told[4 + n :: 3], *(event for who in people[n::3] for event in said[who])
+            told[1 + n], *told[4 + n :: 3], *(event for round in rounds for event in round[n::3])
         )
         for n, customer in enumerate(customers)
     }
-    found = [line for line in lines(system, lms.source) if line.key != CATALOGUE]
-    assert {key: sorted(of) for key, of in expected.items()} == {
-        key: sorted({line.id for line in found if line.key == key}) for key in customers
+    assert_told(system, lms.source, {CATALOGUE: ids(told[0]), **expected})
+    system.await_engine()
+    (modules,) = system.rows(
+        "SELECT array_agg(DISTINCT cardinality(modules)) FROM training WHERE customer = ANY(%s)",
+        customers,
+    )
+    assert modules == ([len(rounds)],)
+
+
+class TestAlive:
+    """Nobody dies here: what is known comes too late, at the same time, or after weeks."""
+
+    @pytest.fixture(scope="class", autouse=True)
+    def worker(self, system: System) -> Iterator[Running]:
+        """A worker that is spared."""
+        with starting(system) as start:
+            yield start()
+
+    def test_a_completion_overtakes_its_course_between_append_and_commit(
+        self, system: System, engine: Running
+    ) -> None:
+        lms = Lms("overtaken")
+        customer = customer_in(0, "overtaken")
+        told = [lms.described(customer), lms.joined("ann", customer), lms.offered()]
+        done = lms.certified("ann", ago(hours=1))
+        row = {"course": lms.course, "source_id": name(told[2]), "at": ago()}
+        with system.blocked("course_facts", **row) as await_intake_there:
+            system.publish(DIRECTORY, *told, partition=0)
+            await_intake_there()
+            system.publish(TRAINING, done, partition=1)
+            wait_for(lambda: waiting(system, lms) == [done["id"]], "the completion to wait")
+            assert told[2]["id"] in [line.id for line in lines(system, lms.source)]
+        wait_for(lambda: not waiting(system, lms), "the completion to go on")
+        system.await_intake()
+        assert released(system, TRAINING, lms) == [done["id"]]
+        assert_told(
+            system, lms.source, {CATALOGUE: ids(told[2]), customer: ids(told[0], told[1], done)}
+        )
+        assert training(system, customer) == [("Ann", "completed", 1)]
+        assert messages(system, customer) == EARNED
+
+    def test_a_miss_believed_before_the_directory_grew_and_written_after_goes_on(
+        self, system: System
+    ) -> None:
+        lms = Lms("raced")
+        customer = customer_in(0, "raced")
+        told = [lms.described(customer), lms.joined("ann", customer), lms.offered()]
+        joined = lms.joined("eve", customer)
+        batch = [lms.started("ann", ago(hours=2)), lms.started("eve", ago(hours=2))]
+        system.publish(DIRECTORY, *told, partition=0)
+        system.await_intake()
+        hash = directory.route_hash(parse(json.dumps(batch[0])))
+        row = {"hash": hash, "customer": "", "person": "", "made_at": ago()}
+        with system.blocked("routes", **row) as await_intake_there:
+            system.publish(TRAINING, *batch, partition=1)
+            await_intake_there()
+            system.publish(DIRECTORY, joined, partition=0)
+            wait_for(
+                lambda: system.positions("intake", DIRECTORY) == system.ends(DIRECTORY),
+                "the directory to grow",
+            )
+            assert waiting(system, lms) == []
+        system.await_intake()
+        wait_for(lambda: not waiting(system, lms), "eve's event to go on")
+        system.await_intake()
+        assert released(system, TRAINING, lms) == [batch[1]["id"]]
+        assert_told(
+            system,
+            lms.source,
+            {CATALOGUE: ids(told[2]), customer: ids(*told[:2], joined, *batch)},
+        )
+
+    def test_what_is_released_weeks_later_is_as_old_as_when_it_was_heard(
+        self, system: System, engine: Running
+    ) -> None:
+        lms = Lms("weeks")
+        customer = customer_in(0, "weeks")
+        heard, learned = ago(days=21), ago(hours=1)
+        told = [lms.described(customer), lms.offered()]
+        done = lms.certified("ann", heard - timedelta(hours=1))
+        joined = lms.joined("ann", customer)
+        with driven(system, heard):
+            system.publish(DIRECTORY, *told, partition=0, headers=heard_at(heard))
+            system.publish(TRAINING, done, partition=1, headers=heard_at(heard))
+            system.await_intake()
+            wait_for(lambda: waiting(system, lms) == [done["id"]], "the completion to wait")
+            system.drive(learned)
+            system.publish(DIRECTORY, joined, partition=0, headers=heard_at(learned))
+            wait_for(lambda: not waiting(system, lms), "the completion to go on")
+            system.await_intake()
+        assert released(system, TRAINING, lms) == [done["id"]]
+        assert_told(
+            system, lms.source, {CATALOGUE: ids(told[1]), customer: ids(told[0], joined, done)}
+        )
+        # History never alerts, and this would be history if it were as old as its release.
+        assert messages(system, customer) == EARNED
+        assert system.rows(
+            "SELECT DISTINCT raised_at FROM alerts WHERE customer = %s", customer
+        ) == [(milliseconds(heard),)]
+
+
+def test_a_kafka_offset_ahead_of_postgres_is_only_a_hint(system: System, intake: Start) -> None:
+    lms = Lms("ahead")
+    customer = customer_in(0, "ahead")
+    batch = [lms.described(customer), lms.joined("ann", customer)]
+    system.publish(DIRECTORY, *batch, partition=0)
+    ahead = {
+        TopicPartition(system.settings.topic(topic), partition): OffsetAndMetadata(end, "", -1)
+        for topic in INTAKE
+        for partition, end in system.ends(topic).items()
     }
+    client = KafkaAdminClient(bootstrap_servers=system.settings.kafka_bootstrap)
+    answers = client.alter_group_offsets(system.settings.group("intake"), ahead)
+    client.close()
+    assert {answer.errno for answer in answers.values()} == {0}
+    intake()
+    system.await_intake()
+    assert_told(system, lms.source, {customer: ids(*batch)})
+
+
+def test_a_lost_position_stops_intake_by_name_and_is_not_begun_again(
+    system: System, intake: Start
+) -> None:
+    lost = "app = 'intake' AND topic = %s AND partition = 1"
+    topic = system.settings.topic(TRAINING)
+    with system.connect() as connection:
+        connection.execute(f"CREATE TABLE kept AS SELECT * FROM positions WHERE {lost}", (topic,))
+        connection.execute(f"DELETE FROM positions WHERE {lost}", (topic,))
+        assert topics.begin_positions(system.settings, connection) == 0
+        worker = intake()
+        assert worker.await_exit() == STOPPED
+        connection.execute("INSERT INTO positions SELECT * FROM kept")
+        connection.execute("DROP TABLE kept")
+    (said,) = worker.events("stopped")
+    assert said["error"] == "PositionLost"
+    assert f"{topic}[1]" in said["why"]
+
+
+def test_the_broker_dies_between_two_appends(
+    make_kafka: Callable[..., OwnBroker], database: str, tmp_path: Path
+) -> None:
+    broker = make_kafka()
+    with System(broker.bootstrap, database, tmp_path) as system:
+        lms = Lms("broker")
+        customers = [customer_in(partition, "broker") for partition in range(3)]
+        batch = [lms.offered(), *map(lms.described, customers)]
+        batch += [lms.joined("ann", customer) for customer in customers]
+        system.publish(DIRECTORY, *batch, partition=0)
+        worker = system.start("intake", FAILPOINT="intake.between_appends:freeze")
+        worker.await_event("failpoint")
+        assert {line.partition for line in lines(system, lms.source)} == {0}
+        broker.kill()
+        worker.wake()
+        broker.restart()
+        system.await_intake()
+        assert_told(
+            system,
+            lms.source,
+            {CATALOGUE: ids(batch[0])}
+            | {key: ids(batch[1 + n], batch[4 + n]) for n, key in enumerate(customers)},
+        )
+
+
+def test_the_database_restarts_while_events_keep_coming(
+    kafka: Broker, make_postgres: Callable[..., OwnServer], tmp_path: Path
+) -> None:
+    server = make_postgres()
+    with System(kafka.bootstrap, server.url, tmp_path) as system:
+        lms = Lms("restarted")
+        customer = customer_in(0, "restarted")
+        told = [lms.described(customer), lms.offered(), lms.joined("ann", customer)]
+        system.publish(DIRECTORY, *told, partition=0)
+        worker = system.start("intake")
+        system.await_intake()
+        modules: list[dict[str, Any]] = []
+
+        def go_on() -> bool:
+            module = lms.module("ann", ago(minutes=600 - len(modules)), f"m{len(modules)}")
+            modules.append(module)
+            system.publish(TRAINING, module, partition=0)
+            return True
+
+        for _ in range(20):
+            go_on()
+        server.restart(immediately=True)
+        wait_for(lambda: go_on() and worker.events("database"), "the worker to feel the restart")
+        system.await_intake()
+        assert_told(
+            system,
+            lms.source,
+            {CATALOGUE: ids(told[1]), customer: ids(told[0], told[2], *modules)},
+        )

@@ -44,7 +44,8 @@ def lines(system: System, source: str) -> list[Line]:
 def first_and_later(found: Sequence[Line]) -> tuple[list[Line], list[Line]]:
     """The first appearance of each fact in its partition, and all others."""
     seen: set[tuple[int, tuple[str, str]]] = set()
-    first, later = [], []
+    first: list[Line] = []
+    later: list[Line] = []
     for line in found:
         (later if (line.partition, line.name) in seen else first).append(line)
         seen.add((line.partition, line.name))
