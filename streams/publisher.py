@@ -45,6 +45,10 @@ Sent = Any
 """kafka-python's future: `get(timeout)` returns topic, partition and offset, or raises."""
 
 
+GRACE = 5
+"""Seconds in which what was sent before an error may still arrive."""
+
+
 class PublishFailed(Exception):
     """Kafka did not take these events; they may be sent again, since repeats are dropped."""
 
@@ -81,7 +85,7 @@ class Publisher:
         try:
             self.flush()
         finally:
-            self._producer.close()
+            self._producer.close(timeout=GRACE)
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +99,7 @@ class Publisher:
         if fault is None:
             self.close()
         else:
-            self._producer.close()
+            self._producer.close(timeout=GRACE)
 
 
 def open_producer(settings: Settings) -> KafkaProducer:
