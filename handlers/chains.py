@@ -92,7 +92,11 @@ class Award:
     def agrees(self, fact: Proof) -> bool:
         if any(_same_grant(known, fact) for known in self.facts):
             return True
-        if self.number is not None and fact.number is not None:
+        renewal = fact.kind == "renewed"
+        if renewal != (self.facts[0].kind == "renewed"):
+            return False
+        # A certificate keeps its number when it is renewed.
+        if not renewal and self.number is not None and fact.number is not None:
             return self.number == fact.number
         if self.stated is not None and fact.last_day is not None:
             return self.stated == fact.last_day

@@ -136,6 +136,13 @@ def test_a_renewal_in_time_says_nothing_and_lasts_longer() -> None:
     given(*CATALOGUE, granted(0), renewed(300)).when(tick(366)).statuses(("open",))
 
 
+def test_a_renewal_that_keeps_the_number_still_lasts_longer() -> None:
+    renewal = renewed(300, number="N", last_day=date(2027, 12, 31))
+    given(*CATALOGUE, granted(0, number="N")).when(renewal).row(
+        "certificates", renewed_at=on(300), last_day=date(2027, 12, 31), number="N"
+    )
+
+
 def test_a_grant_while_one_is_valid_is_a_renewal() -> None:
     given(*CATALOGUE, granted(0)).when(granted(300)).row(
         "certificates", earned_at=on(0), renewed_at=on(300)
@@ -272,6 +279,21 @@ def test_the_day_on_which_grants_agree_is_the_account_s() -> None:
 def test_twins_never_meet_across_a_revocation() -> None:
     story = (granted(0, number="N1"), revoked(0.1), granted(0.2, number="N1"))
     given(*CATALOGUE, *story[:2]).when(story[2]).row("certificates", earned_at=on(0.2))
+
+
+def test_a_twin_at_the_instant_of_the_revocation_lies_before_it_and_one_after_does_not() -> None:
+    given(*CATALOGUE, granted(1), revoked(1.1)).when(granted(1.1)).row(
+        "certificates", status="revoked", renewed_at=None
+    )
+    given(*CATALOGUE, granted(1), revoked(1)).when(granted(1.1)).row(
+        "certificates", status="valid", earned_at=on(1.1)
+    )
+
+
+def test_a_completion_and_its_certificate_in_one_record_are_one_award() -> None:
+    then = given(*CATALOGUE, completed(1, name="both")).when(granted(1, name="both", number="N1"))
+    then.row("certificates", number="N1", renewed_at=None)
+    then.alerts({"causes": ("lms#both",), "version": 2})
 
 
 def test_a_twin_that_was_earlier_re_dates_the_alert() -> None:

@@ -63,7 +63,10 @@ class Award:
             for mine in self.facts
         ):
             return True
-        if fact.number and self.number:
+        if "renewed" in (fact.kind, self.facts[0].kind):
+            if fact.kind != self.facts[0].kind:
+                return False
+        elif fact.number and self.number:
             return fact.number == self.number
         if fact.last_day and self.stated_day:
             return fact.last_day == self.stated_day

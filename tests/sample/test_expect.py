@@ -375,6 +375,15 @@ def test_a_renewal_heard_after_the_lapse_opens_the_alert_again() -> None:
     assert (row["status"], row["renewed_at"]) == ("valid", stamp(NOON + 5 * DAY))
 
 
+def test_a_renewal_that_keeps_the_number_still_lasts_longer() -> None:
+    script = Script()
+    more = {"certificate": "badge", "number": "N-1"}
+    script.told("certificate.granted.v1", NOON, last_day="2026-03-10", **more)
+    script.told("certificate.renewed.v1", NOON + DAY, last_day="2026-12-01", **more)
+    (row,) = rows(script.played(), "certificates")
+    assert (row["renewed_at"], row["last_day"]) == (stamp(NOON + DAY), "2026-12-01")
+
+
 def test_a_lapse_resolves_without_a_cause_and_a_grant_after_it_is_earned_anew() -> None:
     script = Script()
     first = script.told("certificate.granted.v1", NOON, certificate="badge", last_day="2026-03-10")
