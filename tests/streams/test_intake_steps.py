@@ -50,6 +50,18 @@ def test_a_course_and_its_first_completion_may_come_in_one_batch(intake: Steps) 
     assert not intake.quarantine()
 
 
+def test_a_name_told_in_a_batch_leads_to_a_membership_known_before(intake: Steps) -> None:
+    intake.tell(*EVERYONE)
+    person = {"id": "7", "email": "lovelace@acme.example"}
+    role = {"customer": "acme", "person": person, "role": "admin"}
+    intake.say(
+        event("role.changed.v1", MONDAY, "r", "urn:hr", **role),
+        started(person={"email": "lovelace@acme.example"}),
+    )
+    intake.take(intake.tp())
+    assert [fact.person for fact in intake.facts(TrainingStarted)] == [ADA]
+
+
 def test_a_catalogue_fact_stands_once_in_every_partition_under_one_name(intake: Steps) -> None:
     intake.tell(course())
     told = list(intake.timeline().values())

@@ -56,6 +56,9 @@ def test_a_watermark_never_goes_back(intake: Steps) -> None:
     intake.drive(MONDAY)
     assert intake.look() == 1
     assert intake.position(tp)[1] == watermark
+    intake.say(b"?", headers=driven(MONDAY - DAY))
+    intake.take(tp)
+    assert intake.position(tp) == (1, watermark)
 
 
 def test_what_is_being_released_holds_the_watermark_back(intake: Steps) -> None:
