@@ -146,7 +146,7 @@ class Engine:
         if ids.forgotten:
             log("ids_forgotten", partition=tp.partition, ids=ids.forgotten)
         failpoint("engine.written")
-        ticked = reading.tick[1].now if reading.tick else place.ticked
+        ticked = max(place.ticked, reading.tick[1].now) if reading.tick else place.ticked
         if not await store.move(place.next_offset, reading.end, reading.log_time, ticked):
             raise Fenced(f"position of {tp.topic}[{tp.partition}] is no longer {place.next_offset}")
         rest = [record for record in records if record.offset >= reading.end]
@@ -172,8 +172,7 @@ class Engine:
                 if told.fact.now > log_time + TICK_AHEAD:
                     log("tick_ahead", partition=tp.partition, offset=record.offset)
                     continue
-                tick = Tick(now=max(place.ticked, told.fact.now))
-                return Reading(facts, (record.offset, tick), log_time, record.offset + 1)
+                return Reading(facts, (record.offset, told.fact), log_time, record.offset + 1)
             if remembered.is_repeat(fingerprint(*told.name), log_time.date()):
                 log("repeat", partition=tp.partition, offset=record.offset)
                 continue
