@@ -1,0 +1,191 @@
+"""Is someone called lost who had come back, only because nobody was listening at the time?"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas.alerts import TRAINING_ABANDONED
+from schemas.envelope import stamp
+from schemas.topics import DIRECTORY, RECORDED_TIME, TIMELINE, TRAINING
+from tests.conftest import Broker
+from tests.streams.accounts import Lms, ago, customer_in
+from tests.streams.system import Rows, Running, System, wait_for
+from tests.streams.timeline import messages
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+PATIENCE = 14 * DAY
+
+LAPSES = 24 * HOUR
+"""From when starts are heard until the learners' patience is over."""
+
+
+@pytest.fixture
+def system(kafka: Broker, database: str, tmp_path: Path) -> Iterator[System]:
+    with System(kafka.bootstrap, database, tmp_path) as system:
+        yield system
+
+
+def heard_at(at: datetime) -> list[tuple[str, bytes]]:
+    """The header by which a player says when a record was heard."""
+    return [(RECORDED_TIME, stamp(at).encode())]
+
+
+def publish_while_nobody_listens(
+    system: System, partition: int, events: list[tuple[datetime, dict[str, object]]]
+) -> None:
+    """Put events on intake's topic for training that the broker took at these instants."""
+    system.alter(TRAINING, {"message.timestamp.type": "CreateTime"})
+    for at, event in events:
+        taken = int(at.timestamp() * 1000)
+        system.publish(TRAINING, event, partition=partition, timestamp_ms=taken)
+    system.alter(TRAINING, {"message.timestamp.type": "LogAppendTime"})
+    lie = [record for record in system.records(TRAINING) if record.partition == partition]
+    assert [record.timestamp for record in lie[-len(events) :]] == [
+        int(at.timestamp() * 1000) for at, _ in events
+    ]
+
+
+def await_looks(system: System, engine: Running, partition: int) -> None:
+    """Let the ticker look while all of intake but a partition of `intake.training` is up to date.
+
+    It looks four times a second.
+    """
+    engine.await_event("assigned")
+    since = ago()
+    wait_for(
+        lambda: system.rows(
+            "SELECT FROM positions WHERE app = 'intake' AND NOT (topic = %s AND partition = %s)"
+            " HAVING min(watermark) > %s",
+            system.settings.topic(TRAINING),
+            partition,
+            since + timedelta(seconds=1.5),
+        ),
+        "intake to be up to date elsewhere",
+    )
+    system.await_engine()
+
+
+def stalls(system: System, customer: str) -> Rows:
+    """(name, status, whether it was told) of each stall in an account."""
+    return system.rows(
+        "SELECT name, status, notify FROM alerts"
+        " JOIN people ON person = split_part(subject, '|', 1)"
+        " WHERE customer = %s AND rule = %s ORDER BY name",
+        customer,
+        TRAINING_ABANDONED,
+    )
+
+
+def cards(system: System, customer: str) -> list[tuple[str, int]]:
+    """(status, version) of each message about a stall in an account."""
+    said = messages(system, customer)
+    return [(status, version) for rule, status, version in said if rule == TRAINING_ABANDONED]
+
+
+def test_a_completion_that_waited_three_days_unread_is_no_stall(system: System) -> None:
+    lms = Lms("outage")
+    customer = customer_in(0, "outage")
+    last_seen = ago(days=3)
+    lapse = last_seen + LAPSES
+    people = ["ann", "bob", "cid"]
+    system.drive(last_seen)
+    system.publish(
+        DIRECTORY,
+        lms.described(customer),
+        lms.offered(),
+        *(lms.joined(who, customer) for who in people),
+        headers=heard_at(last_seen),
+        partition=0,
+    )
+    workers = system.start("intake"), system.start("engine")
+    system.await_intake()
+    begun = [lms.started(who, lapse - PATIENCE) for who in people]
+    system.publish(TRAINING, *begun, headers=heard_at(last_seen), partition=0)
+    system.await_intake()
+    system.await_engine()
+    system.dismiss("intake", workers[0])
+    system.dismiss("engine", workers[1])
+
+    # Ann is done in time, Cid a day too late, Bob never; nobody hears of it.
+    in_time, late = lapse - HOUR, lapse + DAY
+    publish_while_nobody_listens(
+        system, 1, [(in_time, lms.completed("ann", in_time)), (late, lms.completed("cid", late))]
+    )
+    system.let_go()
+    with system.held("intake", TRAINING, 1):
+        system.start("intake")
+        engine = system.start("engine")
+        await_looks(system, engine, partition=1)
+        assert stalls(system, customer) == []
+    system.await_intake()
+    wait_for(lambda: stalls(system, customer), "the tick")
+    assert stalls(system, customer) == [("Bob", "open", True), ("Cid", "resolved", False)]
+    assert cards(system, customer) == [("open", 1)]
+    assert system.rows(
+        "SELECT user_name, status FROM user_training WHERE customer_id = %s ORDER BY 1", customer
+    ) == [("Ann", "completed"), ("Bob", "abandoned"), ("Cid", "completed")]
+
+
+def test_what_is_released_together_after_the_deadline_is_no_stall(system: System) -> None:
+    lms = Lms("released")
+    customer = customer_in(0, "released")
+    heard = ago(days=21)
+    lapse = heard + LAPSES
+    began = lapse - PATIENCE
+    system.drive(heard)
+    system.publish(
+        DIRECTORY,
+        lms.described(customer),
+        lms.offered(),
+        headers=heard_at(heard),
+        partition=0,
+    )
+    system.start("intake")
+    engine = system.start("engine")
+    system.await_intake()
+    # Nobody knows them yet. Dora is done in time, Erin never, Fay had lapsed when she was heard of.
+    system.publish(
+        TRAINING,
+        lms.started("dora", began - HOUR),
+        lms.module("dora", began),
+        lms.started("erin", began),
+        lms.started("fay", heard - HOUR - PATIENCE),
+        headers=heard_at(heard),
+        partition=0,
+    )
+    done = lms.completed("dora", lapse - HOUR)
+    system.publish(TRAINING, done, headers=heard_at(lapse - HOUR), partition=1)
+    system.await_intake()
+    waiting = "SELECT count(*) FROM quarantine WHERE status = %s"
+    assert system.rows(waiting, "waiting") == [(5,)]
+    system.let_go()
+    wait_for(
+        lambda: system.rows(
+            "SELECT FROM positions WHERE app = 'engine' AND topic = %s HAVING min(ticked) > %s",
+            system.settings.topic(TIMELINE),
+            ago(hours=1),
+        ),
+        "the clock to be heard",
+    )
+    with system.held("intake", TRAINING, 1):
+        people = [lms.joined(who, customer) for who in ("dora", "erin", "fay")]
+        system.publish(DIRECTORY, *people, partition=0)
+        wait_for(
+            lambda: system.rows(
+                "SELECT FROM training WHERE customer = %s HAVING count(*) = 3", customer
+            ),
+            "what they began to be folded",
+        )
+        await_looks(system, engine, partition=1)
+        assert system.rows(waiting, "releasing") == [(1,)]
+        assert "Dora" not in [name for name, *_ in stalls(system, customer)]
+    system.await_intake()
+    wait_for(lambda: len(stalls(system, customer)) > 1, "the tick")
+    assert stalls(system, customer) == [("Erin", "open", True), ("Fay", "open", True)]
+    assert cards(system, customer) == [("open", 1)] * 2
+    assert system.rows(
+        "SELECT user_name, status FROM user_training WHERE customer_id = %s ORDER BY 1", customer
+    ) == [("Dora", "completed"), ("Erin", "abandoned"), ("Fay", "abandoned")]
