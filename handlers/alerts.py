@@ -110,7 +110,8 @@ def _want(state: Desk, event: AlertWanted) -> Turn:
 def _miss(state: Desk, event: AlertMissed) -> Turn:
     if state.open or state.closed_at(event.since):
         return state, []
-    alert = _closing(event, _opened(event, None))
+    # Version 0: should it ever open, version 1 is the first that asks for a card.
+    alert = _closing(event, replace(_opened(event, None), version=0))
     return _shelved(state, alert), [_changed(event, alert, "resolved", notify=False)]
 
 

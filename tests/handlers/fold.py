@@ -117,7 +117,9 @@ class Fold:
 
     def _publish(self, change: AlertChanged) -> None:
         known = self.alerts.get(change.alert, ())
-        assert change.version == len(known) + 1, f"{change} follows {known}"
+        first = 1 if change.notify else 0
+        version = known[-1].version + 1 if known else first
+        assert change.version == version, f"{change} follows {known}"
         assert known or change.status in ("open", "resolved"), f"{change} begins closed"
         assert not known or "open" in (known[-1].status, change.status), f"{change} is closed"
         self.alerts[change.alert] = (*known, change)

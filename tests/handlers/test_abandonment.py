@@ -165,7 +165,7 @@ def test_a_return_known_before_the_tick_is_a_stall_without_a_card() -> None:
     then.alerts(
         {
             "status": "resolved",
-            "version": 1,
+            "version": 0,
             "notify": False,
             "raised_at": module(16).recorded_at,
             "causes": tuple(sorted((started(1).cause, module(16).cause))),
