@@ -1,10 +1,9 @@
-"""Decide whether a person holds a certificate, since when, and whether that deserves a word."""
+"""Decide when a certificate earned deserves a word, and when that word no longer holds."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 
-from schemas.alerts import CERTIFICATION_EARNED, Status, Value
+from schemas.alerts import CERTIFICATION_EARNED, Status
 from schemas.facts import (
     CertificateGranted,
     CertificateRenewed,
@@ -15,7 +14,8 @@ from schemas.facts import (
 
 from .account import NAME as ACCOUNT
 from .account import Account
-from .chains import Chain, Kind, Proof, chains_of
+from .awards import Kind, Proof
+from .certificate import Certificate
 from .derived import (
     NEVER_LAPSED,
     AlertUnwanted,
@@ -23,7 +23,6 @@ from .derived import (
     CertificateEarned,
     CertificateLapsed,
     Derived,
-    Validity,
     ValidityChanged,
 )
 from .handler import joined, once
@@ -41,84 +40,10 @@ ACCEPTS = (
 )
 
 
-News = tuple[datetime, tuple[str, ...], tuple[tuple[str, Value], ...]]
-
-
 @dataclass(frozen=True, slots=True)
 class Read:
     account: Account
     offer: Offer
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What was told of it, in order; the courses that earn it; whether a tick saw it lapse."""
-
-    customer: str = ""
-    person: str = ""
-    certificate: str = ""
-    facts: tuple[Proof, ...] = ()
-    zone: str = "UTC"
-    courses: tuple[str, ...] = ()
-    lapsed: bool = False
-
-    @cached_property
-    def chains(self) -> tuple[Chain, ...]:
-        return chains_of(self.facts, self.zone)
-
-    @property
-    def latest(self) -> Chain | None:
-        return self.chains[-1] if self.chains else None
-
-    @property
-    def lapse(self) -> datetime | None:
-        """When the latest chain lapses, unless it was revoked."""
-        return self.latest.lapse if self.latest and not self.latest.revoked_at else None
-
-    @property
-    def validity(self) -> Validity:
-        lapses = {chain.lapse for chain in self.chains if not chain.revoked_at} - {None}
-        return Validity(tuple(sorted(lapse for lapse in lapses if lapse)), self.lapsed)
-
-    @property
-    def word(self) -> Chain | None:
-        """The chain to tell of: in force as far as ticks have seen, and not begun in history."""
-        if self.latest is None or self.latest.revoked_at or self.lapsed:
-            return None
-        return None if self.latest.start.history else self.latest
-
-    @property
-    def course(self) -> str | None:
-        """Through which course it was earned, else by which it can be."""
-        completed = self.latest.course if self.latest else None
-        return completed or next(iter(self.courses), None)
-
-    @property
-    def news(self) -> News | None:
-        """Since when there is something to tell, by which facts, and what."""
-        if self.word is None:
-            return None
-        start = self.word.start
-        return (
-            start.at,
-            start.causes,
-            (
-                ("course", self.course),
-                ("certificate", self.certificate),
-                ("score", None if start.score is None else f"{start.score:f}"),
-                ("at", start.at.isoformat()),
-                ("number", start.number),
-                ("last_day", start.last_day.isoformat() if start.last_day else None),
-            ),
-        )
-
-    def chain_with(self, cause: str) -> Chain:
-        return next(
-            chain
-            for chain in self.chains
-            for award in chain.awards
-            if any(fact.cause == cause for fact in award.facts)
-        )
 
 
 State = Certificate
@@ -158,14 +83,13 @@ def evolve(state: Certificate, event: Told | CertificateLapsed, read: Read | Non
     if any(fact.cause == proof.cause and fact.kind == proof.kind for fact in state.facts):
         return state
     offered = [offered.course for offered in read.offer.by]
-    earned = [proof.course] if proof.course else []
     after = Certificate(
         customer=event.customer,
         person=event.person,
         certificate=event.certificate,
         facts=tuple(sorted((*state.facts, proof), key=lambda fact: fact.turn)),
         zone=read.account.zone,
-        courses=tuple(sorted({*state.courses, *offered, *earned})),
+        courses=tuple(sorted({*state.courses, *offered})),
     )
     # A tick that reached one lapse has reached every earlier one.
     seen = state.lapse if state.lapsed else None
@@ -232,8 +156,7 @@ def _changes(
                     validity=after.validity,
                 )
             )
-    status = _ended(before, after)
-    if status:
+    if status := _ended(before, after):
         changes.append(
             AlertUnwanted(
                 customer=after.customer,
@@ -244,7 +167,7 @@ def _changes(
                 status=status,
             )
         )
-    if after.news and (status or after.news != before.news):
+    if after.news and after.news != before.news:
         since, causes, values = after.news
         changes.append(
             AlertWanted(
@@ -266,7 +189,7 @@ def _ended(before: Certificate, after: Certificate) -> Status | None:
     if before.word is None:
         return None
     # Later facts may have moved its start, renewed it, or cut it off from the latest chain.
-    chain = after.chain_with(before.word.start.facts[0].cause)
+    chain = after.chain_with(before.word.start.facts[0])
     if chain is after.latest and after.word:
         return None
     if chain.revoked_at:

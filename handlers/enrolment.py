@@ -37,9 +37,10 @@ from .derived import (
     ValidityChanged,
 )
 from .handler import joined, never, once
-from .runs import Run, Told, kept, runs_of, told
+from .runs import Run, runs_of
 from .standing import NAME as STANDING
 from .standing import Standing, standing_key
+from .told import Told, kept, told
 
 NAME = "enrolment"
 VERSION = 1

@@ -1,113 +1,19 @@
-"""Which facts of a course belong together? Runs of the course, and attempts within a run."""
+"""Which facts of a course belong to one run of it, and how did that go?"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Literal
 
-from schemas.facts import (
-    ModuleCompleted,
-    OfCourse,
-    TrainingCompleted,
-    TrainingEnrolled,
-    TrainingFailed,
-    TrainingStarted,
-    TrainingWaived,
-    TrainingWithdrawn,
-)
+from .attempts import Attempt, attempts_of
+from .told import Kind, Order, Told
 
-from .days import day_of
-
-Kind = Literal["enrolled", "started", "module", "completed", "failed", "withdrawn", "waived"]
 Ending = Literal["completed", "waived", "withdrawn"]
-
-# The order of facts at one instant.
-KINDS: dict[type[OfCourse], Kind] = {
-    TrainingEnrolled: "enrolled",
-    TrainingStarted: "started",
-    ModuleCompleted: "module",
-    TrainingCompleted: "completed",
-    TrainingFailed: "failed",
-    TrainingWithdrawn: "withdrawn",
-    TrainingWaived: "waived",
-}
-RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(KINDS.values())}
 
 # A completion outranks a waiver, and that a withdrawal, whenever they came.
 ENDINGS: tuple[Ending, ...] = ("completed", "waived", "withdrawn")
-
-Order = tuple[datetime, int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One fact of a person's way through a course, as it was told."""
-
-    at: datetime
-    kind: Kind
-    cause: str
-    heard: datetime
-    registration: str | None = None
-    module: str | None = None
-    score: Decimal | None = None
-    attempt: int | None = None
-
-    @property
-    def order(self) -> Order:
-        return self.at, RANK[self.kind], self.cause
-
-
-def told(event: OfCourse) -> Told:
-    graded = event if isinstance(event, TrainingCompleted | TrainingFailed) else None
-    return Told(
-        event.at,
-        KINDS[type(event)],
-        event.cause,
-        event.recorded_at,
-        event.registration,
-        event.module if isinstance(event, ModuleCompleted) else None,
-        graded.score if graded else None,
-        graded.attempt if graded else None,
-    )
-
-
-def kept(facts: tuple[Told, ...], fact: Told) -> tuple[Told, ...]:
-    """The facts in order with one more; repeats of a module between its first and last go."""
-    if fact.kind == "module":
-        repeats = [
-            old
-            for old in facts
-            if old.module == fact.module and old.registration == fact.registration
-        ]
-        times = [fact.at, *(old.at for old in repeats)]
-        ends = (min(times), max(times))
-        between = {old.cause for old in (*repeats, fact) if old.at not in ends}
-    else:
-        between = set()
-    left = [old for old in (*facts, fact) if old.cause not in between]
-    return tuple(sorted(left, key=lambda old: old.order))
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """The tellings of one attempt, in order."""
-
-    outcome: Literal["passed", "failed"]
-    facts: tuple[Told, ...]
-
-    @property
-    def at(self) -> datetime:
-        return self.facts[0].at
-
-    @property
-    def number(self) -> int | None:
-        return next((fact.attempt for fact in self.facts if fact.attempt is not None), None)
-
-    @property
-    def score(self) -> Decimal | None:
-        return next((fact.score for fact in self.facts if fact.score is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +38,7 @@ class Run:
 
     @cached_property
     def attempts(self) -> tuple[Attempt, ...]:
-        """Passed and failed ones, each told once or more, by time."""
-        passed = [Attempt("passed", facts) for facts in _same(self.of("completed"), self.zone)]
-        failed = [Attempt("failed", facts) for facts in _same(self.of("failed"), self.zone)]
-        return tuple(sorted(passed + failed, key=lambda attempt: attempt.facts[0].order))
+        return attempts_of(self.facts, self.zone)
 
     @cached_property
     def outcome(self) -> tuple[Ending, datetime] | None:
@@ -207,26 +110,3 @@ def runs_of(facts: tuple[Told, ...], zone: str, lapses: tuple[datetime, ...]) ->
             runs.append(run)
         run.facts.append(fact)
     return tuple(sorted(runs, key=lambda run: run.begun))
-
-
-def _same(facts: list[Told], zone: str) -> list[tuple[Told, ...]]:
-    """Tellings of the same attempt, where both number it, else of the same day."""
-    clusters: list[list[Told]] = []
-    for fact in facts:
-        cluster = next((known for known in clusters if _agree(known, fact, zone)), None)
-        if cluster is None:
-            clusters.append([fact])
-        else:
-            cluster.append(fact)
-    return [tuple(cluster) for cluster in clusters]
-
-
-def _agree(cluster: list[Told], fact: Told, zone: str) -> bool:
-    number = next((known.attempt for known in cluster if known.attempt is not None), None)
-    if number is not None and fact.attempt is not None:
-        return number == fact.attempt
-    return _day(cluster[0], zone) == _day(fact, zone)
-
-
-def _day(fact: Told, zone: str) -> date:
-    return day_of(fact.at, zone)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers import certification, enrolment
-from handlers.certification import Certificate
+from handlers.certificate import Certificate
 from handlers.enrolment import Enrolment
 
 ENROLMENT_KEY = ("customer", "person", "course")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.rows import Rows, rows
+from projections.rows import Rows, rows_of
 from projections.tables import metadata
 from schemas.facts import Fact, Tick
 from tests.handlers.fold import Fold
@@ -36,7 +36,8 @@ HOLDING = {"customer": CUSTOMER, "person": PERSON, "certificate": CERTIFICATE}
 
 
 def _rows(fold: Fold) -> dict[str, Rows]:
-    return {placed.table: placed for placed in rows(fold.states)}
+    placed = [rows for key, state in fold.states.items() for rows in rows_of(*key, state)]
+    return {rows.table: rows for rows in placed}
 
 
 def test_an_enrolment_is_one_row_of_training_and_its_attempts() -> None:
@@ -151,7 +152,7 @@ EVENTS: list[Fact | Tick] = [
 
 @given(st.lists(st.sampled_from(EVENTS), max_size=8))
 def test_rows_have_the_columns_of_their_tables(events: list[Fact | Tick]) -> None:
-    for placed in rows(Fold().fold(*CATALOGUE, *events).states):
+    for placed in _rows(Fold().fold(*CATALOGUE, *events)).values():
         table = metadata.tables[f"live.{placed.table}"]
         for row in placed.rows:
             assert [*placed.key, *row] == [column.name for column in table.columns]

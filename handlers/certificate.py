@@ -1,0 +1,81 @@
+"""Does a person hold a certificate, and is there something to tell of it?"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from schemas.alerts import Value
+
+from .awards import Proof
+from .chains import Chain, chains_of
+from .derived import Validity
+
+News = tuple[datetime, tuple[str, ...], tuple[tuple[str, Value], ...]]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was told of it, in order; the courses that earn it; whether a tick saw it lapse."""
+
+    customer: str = ""
+    person: str = ""
+    certificate: str = ""
+    facts: tuple[Proof, ...] = ()
+    zone: str = "UTC"
+    courses: tuple[str, ...] = ()
+    lapsed: bool = False
+
+    @cached_property
+    def chains(self) -> tuple[Chain, ...]:
+        return chains_of(self.facts, self.zone)
+
+    @property
+    def latest(self) -> Chain | None:
+        return self.chains[-1] if self.chains else None
+
+    @property
+    def lapse(self) -> datetime | None:
+        """When the latest chain lapses, unless it was revoked."""
+        return self.latest.lapse if self.latest and not self.latest.revoked_at else None
+
+    @property
+    def validity(self) -> Validity:
+        lapses = {chain.lapse for chain in self.chains if not chain.revoked_at} - {None}
+        return Validity(tuple(sorted(lapse for lapse in lapses if lapse)), self.lapsed)
+
+    @property
+    def word(self) -> Chain | None:
+        """The chain to tell of: in force as far as ticks have seen, and not begun in history."""
+        if self.latest is None or self.latest.revoked_at or self.lapsed:
+            return None
+        return None if self.latest.start.history else self.latest
+
+    @property
+    def course(self) -> str | None:
+        """Through which course it was earned, else by which it can be."""
+        completed = self.latest.course if self.latest else None
+        return completed or next(iter(self.courses), None)
+
+    @property
+    def news(self) -> News | None:
+        """Since when there is something to tell, by which facts, and what."""
+        if self.word is None:
+            return None
+        start = self.word.start
+        return (
+            start.at,
+            start.causes,
+            (
+                ("course", self.course),
+                ("certificate", self.certificate),
+                ("score", None if start.score is None else f"{start.score:f}"),
+                ("at", start.at.isoformat()),
+                ("number", start.number),
+                ("last_day", start.last_day.isoformat() if start.last_day else None),
+            ),
+        )
+
+    def chain_with(self, proof: Proof) -> Chain:
+        return next(
+            chain for chain in self.chains for award in chain.awards if proof in award.facts
+        )

@@ -1,0 +1,82 @@
+"""What is remembered of a fact of a course, in which order, and what of repeats?"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from schemas.facts import (
+    ModuleCompleted,
+    OfCourse,
+    TrainingCompleted,
+    TrainingEnrolled,
+    TrainingFailed,
+    TrainingStarted,
+    TrainingWaived,
+    TrainingWithdrawn,
+)
+
+Kind = Literal["enrolled", "started", "module", "completed", "failed", "withdrawn", "waived"]
+
+# The order of facts at one instant.
+KINDS: dict[type[OfCourse], Kind] = {
+    TrainingEnrolled: "enrolled",
+    TrainingStarted: "started",
+    ModuleCompleted: "module",
+    TrainingCompleted: "completed",
+    TrainingFailed: "failed",
+    TrainingWithdrawn: "withdrawn",
+    TrainingWaived: "waived",
+}
+RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(KINDS.values())}
+
+Order = tuple[datetime, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One fact of a person's way through a course, as it was told."""
+
+    at: datetime
+    kind: Kind
+    cause: str
+    heard: datetime
+    registration: str | None = None
+    module: str | None = None
+    score: Decimal | None = None
+    attempt: int | None = None
+
+    @property
+    def order(self) -> Order:
+        return self.at, RANK[self.kind], self.cause
+
+
+def told(event: OfCourse) -> Told:
+    graded = event if isinstance(event, TrainingCompleted | TrainingFailed) else None
+    return Told(
+        event.at,
+        KINDS[type(event)],
+        event.cause,
+        event.recorded_at,
+        event.registration,
+        event.module if isinstance(event, ModuleCompleted) else None,
+        graded.score if graded else None,
+        graded.attempt if graded else None,
+    )
+
+
+def kept(facts: tuple[Told, ...], fact: Told) -> tuple[Told, ...]:
+    """The facts in order with one more; repeats of a module between its first and last go."""
+    if fact.kind == "module":
+        repeats = [
+            old
+            for old in facts
+            if old.module == fact.module and old.registration == fact.registration
+        ]
+        times = [fact.at, *(old.at for old in repeats)]
+        ends = (min(times), max(times))
+        between = {old.cause for old in (*repeats, fact) if old.at not in ends}
+    else:
+        between = set()
+    left = [old for old in (*facts, fact) if old.cause not in between]
+    return tuple(sorted(left, key=lambda old: old.order))
