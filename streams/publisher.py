@@ -45,20 +45,19 @@ Sent = Any
 """kafka-python's future: `get(timeout)` returns topic, partition and offset, or raises."""
 
 
-GRACE = 5
-"""Seconds in which what was sent before an error may still arrive."""
-
-
 class PublishFailed(Exception):
     """Kafka did not take these events; they may be sent again, since repeats are dropped."""
 
 
 class Publisher:
-    """Sends events to the intake topics; use it as a context manager, which flushes at its end."""
+    """Sends events to the intake topics; use it as a context manager, which flushes at its end.
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    `patience`: seconds in which an event must be acknowledged, else it counts as not taken.
+    """
+
+    def __init__(self, settings: Settings | None = None, patience: float = 60) -> None:
         self._settings = settings or load()
-        self._producer = open_producer(self._settings)
+        self._producer = open_producer(self._settings, patience)
         self._failed: list[str] = []
 
     def send(self, event: Mapping[str, Any] | Event | bytes | str) -> Sent:
@@ -73,9 +72,9 @@ class Publisher:
         sent.add_errback(lambda fault: self._failed.append(f"{read.name}: {fault}"))
         return sent
 
-    def flush(self, seconds: float = 60) -> None:
+    def flush(self) -> None:
         """Wait until all that was sent is acknowledged; raises `PublishFailed` if any was not."""
-        self._producer.flush(timeout=seconds)
+        self._producer.flush()
         if self._failed:
             failed, self._failed = self._failed, []
             raise PublishFailed(f"{len(failed)} events were not taken: {'; '.join(failed[:5])}")
@@ -85,7 +84,7 @@ class Publisher:
         try:
             self.flush()
         finally:
-            self._producer.close(timeout=GRACE)
+            self._producer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -99,16 +98,20 @@ class Publisher:
         if fault is None:
             self.close()
         else:
-            self._producer.close(timeout=GRACE)
+            self._producer.close()
 
 
-def open_producer(settings: Settings) -> KafkaProducer:
+def open_producer(settings: Settings, patience: float) -> KafkaProducer:
     """kafka-python's producer, idempotent and acknowledged by all replicas."""
+    milliseconds = int(patience * 1000)
     return KafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap.split(","),
         enable_idempotence=True,
         acks="all",
         linger_ms=5,
+        delivery_timeout_ms=milliseconds,
+        request_timeout_ms=milliseconds // 2,
+        max_block_ms=milliseconds,
     )
 
 

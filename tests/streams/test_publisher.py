@@ -1,0 +1,125 @@
+"""Does what a producer hands over arrive where it belongs, or is it refused or reported?"""
+
+import doctest
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from schemas.envelope import Event, Unreadable, parse
+from schemas.incoming import PersonRef, TrainingStarted
+from streams import publisher
+from streams.publisher import Publisher, PublishFailed, destination
+from tests.conftest import Broker, OwnBroker
+from tests.streams.system import System
+
+GOLDEN = Path(__file__).parents[1] / "schemas" / "golden" / "incoming"
+
+
+@pytest.fixture
+def system(kafka: Broker, database: str, tmp_path: Path) -> Iterator[System]:
+    with System(kafka.bootstrap, database, tmp_path) as running:
+        yield running
+
+
+def test_the_example_in_its_docstring_works(system: System) -> None:
+    names = {"Publisher": Publisher, "settings": system.settings}
+    examples = doctest.DocTestParser().get_doctest(
+        publisher.__doc__ or "", names, "publisher", None, None
+    )
+    assert examples.examples
+    failed = doctest.DocTestRunner(verbose=False).run(examples)
+    assert (failed.failed, failed.attempted) == (0, len(examples.examples))
+    assert len(system.records("intake.training")) == 1
+
+
+@pytest.mark.parametrize(
+    ("wire", "topic", "key"),
+    [
+        ("customer.described.v1", "intake.directory", "acme"),
+        ("customer.ended.v1", "intake.directory", "acme"),
+        ("person.joined.v1", "intake.directory", "acme"),
+        ("person.left.v1", "intake.directory", "acme"),
+        ("role.changed.v1", "intake.directory", "acme"),
+        ("course.described.v1", "intake.directory", "reporting"),
+        ("course.retired.v1", "intake.directory", "reporting"),
+        ("training.enrolled.v1", "intake.training", "acme"),
+        ("training.completed.v1", "intake.training", "acme"),
+        ("certificate.revoked.v1", "intake.training", "acme"),
+    ],
+)
+def test_topic_and_key_follow_from_the_event(wire: str, topic: str, key: str) -> None:
+    event = parse((GOLDEN / f"{wire}.json").read_bytes())
+    assert destination(event.data) == (topic, key)
+
+
+@pytest.mark.parametrize(
+    ("person", "key"),
+    [
+        ({"id": "p-1", "email": "ada@acme.example"}, "p-1"),
+        ({"email": "Ada@acme.example", "external": {"system": "a", "id": "7"}}, "ada@acme.example"),
+        ({"external": {"system": "academy", "id": "7"}}, "academy|7"),
+    ],
+)
+def test_without_a_customer_the_key_is_the_first_name_given(
+    person: dict[str, object], key: str
+) -> None:
+    event = json.loads((GOLDEN / "training.started.v1.json").read_bytes())
+    del event["data"]["customer"]
+    event["data"]["person"] = person
+    assert destination(parse(json.dumps(event)).data) == ("intake.training", key)
+
+
+def test_every_golden_event_arrives_as_it_was_sent(system: System) -> None:
+    files = sorted(GOLDEN.glob("*.json"))
+    with Publisher(system.settings) as sending:
+        for file in files:
+            sending.send(file.read_bytes())
+    records = system.records("intake.directory") + system.records("intake.training")
+    assert {record.value for record in records} == {file.read_bytes() for file in files}
+
+
+def test_an_event_may_be_made_of_our_own_classes(system: System) -> None:
+    data = TrainingStarted(person=PersonRef(id="p-1"), course="reporting")
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    event = Event(id="e1", source="urn:lms:test", time=at, data=data)
+    with Publisher(system.settings) as sending:
+        sending.send(event)
+    (record,) = system.records("intake.training")
+    assert parse(record.value) == event
+
+
+def test_what_is_no_event_is_refused_by_its_field_and_not_sent(system: System) -> None:
+    with Publisher(system.settings) as sending:
+        with pytest.raises(Unreadable, match=r"/data/person: "):
+            sending.send(
+                {
+                    "specversion": "1.0",
+                    "id": "e1",
+                    "source": "urn:lms:test",
+                    "type": "training.started.v1",
+                    "time": datetime(2026, 3, 2, 9, tzinfo=UTC),
+                    "data": {"course": "reporting"},
+                }
+            )
+        with pytest.raises(Unreadable, match=r"/time: "):
+            sending.send({"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": {}})
+    assert system.records("intake.training") == []
+
+
+def test_what_the_broker_did_not_take_is_reported(
+    make_kafka: Callable[..., OwnBroker], database: str, tmp_path: Path
+) -> None:
+    broker = make_kafka()
+    golden = (GOLDEN / "training.started.v1.json").read_bytes()
+    with System(broker.bootstrap, database, tmp_path) as system:
+        with pytest.raises(PublishFailed, match="urn:lms:academy#e-17"):  # noqa: SIM117
+            with Publisher(system.settings, patience=3) as sending:
+                sending.send(golden)
+                sending.flush()
+                broker.kill()
+                sent = sending.send(golden)
+        assert sent.failed()
+        broker.restart()
