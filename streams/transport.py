@@ -3,8 +3,8 @@
 Stock Faust spends four tasks on every message before an agent sees it (`Consumer._drain_messages`).
 This subclass of its aiokafka consumer hands on what one fetch brought for a partition as a single
 message, so agents, rebalances, acknowledgements and commits stay Faust's and cost nothing much.
-It overrides `getmany`, `_read_offset`, `_new_offset` and `seek_to_committed`, internals of
-faust-streaming 0.15.3: that version is pinned, and tests on a real broker guard this file.
+It overrides `getmany`, `on_buffer_full`, `_read_offset`, `_new_offset` and `seek_to_committed`,
+internals of faust-streaming 0.15.3: that version is pinned, and tests on a real broker guard this.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -30,10 +30,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one fetch brought for a partition.
-
-    `seeks`: how often reading had not gone on where it was, before the fetch was asked for.
-    """
+    """What one fetch brought for a partition; `seeks`: how often it had been sought before."""
 
     tp: TP
     records: list[Record]
@@ -72,22 +69,27 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self,
         timeout: float,  # noqa: ASYNC109 -- Faust's signature
     ) -> AsyncIterator[tuple[TP, Any]]:
-        generation = self.app.consumer_generation_id
         seeks = dict(self.seeks)
-        fetched, active = await self._wait_next_records(timeout)
+        fetched, _ = await self._wait_next_records(timeout)
         if fetched is None or self.should_stop:
             return
         for tp, records in fetched.items():
-            overtaken = not self.flow_active or self.app.consumer_generation_id != generation
-            wanted = active is None or tp in active or tp in self._buffered_partitions
-            if overtaken or not wanted:
-                # A rebalance: nobody gets these records, and the lane will ask for them again.
-                self._sought(tp)
+            if tp not in self.assignment():
+                continue
+            if not self.flow_active:
+                # A rebalance, whose seek this fetch may have come after: nobody else would.
+                await self.seek_back(tp, records[0].offset)
                 continue
             message = self._to_message(tp, records[-1])
             message.key = b""
             message.value = Batch(tp, records, seeks.get(tp, 0))
             yield tp, message
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """A full queue holds up whoever fills it; Faust would besides look for room by the second.
+
+        It would also let one partition at a time go on, and any: some would hardly ever.
+        """
 
     def _new_offset(self, tp: TP) -> int | None:
         """Kafka's offset is a hint: the end of the last batch handed on."""
@@ -112,14 +114,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def seek_back(self, tp: TP, position: int) -> int:
         """Read this partition from `position` on; returns how often it has been sought by now."""
-        seeks = self._sought(tp)
+        self.seeks[tp] = self.seeks.get(tp, 0) + 1
         if tp in self.assignment():
             await self._seek(tp, position)
-        return seeks
-
-    def _sought(self, tp: TP) -> int:
-        """Count that reading does not go on where it was; batches carry the count."""
-        self.seeks[tp] = self.seeks.get(tp, 0) + 1
         return self.seeks[tp]
 
 
