@@ -56,7 +56,12 @@ class Lane:
             except Beyond as hole:
                 if self._healing and batch.seeks < self._sought:
                     return  # fetched before the lane sought back; what it lacks is on its way
-                log("hole", topic=self.tp.topic, partition=self.tp.partition, at=hole.position)
+                log(
+                    "hole",
+                    topic=self.tp.topic,
+                    partition=self.tp.partition,
+                    position=hole.position,
+                )
                 self._sought = await self._seek(self.tp, hole.position)
                 self._healing = True
                 return
