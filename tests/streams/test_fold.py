@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from schemas.facts import CustomerDescribed, Fact, ModuleCompleted, Tick, TrainingStarted
+from schemas.facts import (
+    CertificateGranted,
+    CustomerDescribed,
+    Fact,
+    ModuleCompleted,
+    Tick,
+    TrainingStarted,
+)
 from streams import fold as folding
 from streams.fold import BY_NAME, Fold, Missing
 from streams.stop import HandlerFailed
@@ -126,9 +133,13 @@ def test_a_handler_that_raises_is_named_with_the_record() -> None:
     zone, grant = poison()
     fold.fact(zone, 6)
     fold.fact(grant, 7)
-    longer = replace(grant, cause="lms#longer", at=day(73), last_day=date(2028, 1, 1))
     with pytest.raises(HandlerFailed, match=r"^certification\.\w+ at offset 8: ZoneInfoNotFound"):
-        fold.fact(longer, 8)
+        fold.fact(granted(last_day=date(2028, 1, 1)), 8)
+
+
+def granted(last_day: date) -> Fact:
+    whose = {"customer": "acme", "person": "eve", "certificate": "admin-cert"}
+    return a_fact(CertificateGranted, 73, "longer", **whose, last_day=last_day)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+"""What does the transport bring? A worker that notes each batch, and folds nothing.
+
+`LOSE=20,30`: batches that hold these offsets are lost once, as a rebalance may lose them.
+"""
+
+import os
+
+from faust.types import TP
+
+from streams import apps
+from streams.lanes import Lanes
+from streams.logs import log
+from streams.settings import Settings, load
+from streams.stop import Beyond, TimelineHole
+from streams.transport import Batch, Record
+
+
+class Losing(Lanes):
+    """Lanes that some batches never reach."""
+
+    lose = {int(offset) for offset in os.environ.get("LOSE", "").split(",") if offset}
+
+    async def put(self, batch: Batch) -> None:
+        offsets = [record.offset for record in batch.records]
+        if lost := self.lose.intersection(offsets):
+            self.lose -= lost
+            log("lost", partition=batch.tp.partition, first=offsets[0], last=offsets[-1])
+        else:
+            await super().put(batch)
+
+
+class Reader(apps.Worker):
+    """Takes the engine's place: its topic, its group and its positions."""
+
+    kind = "engine"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.lanes = Losing(self.work, self._seek)
+
+    async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
+        first, last = records[0].offset, records[-1].offset
+        async with self.pool.connection() as connection, connection.transaction():
+            row = await (
+                await connection.execute(
+                    "SELECT next_offset FROM positions"
+                    " WHERE app = 'engine' AND topic = %s AND partition = %s FOR UPDATE",
+                    (tp.topic, tp.partition),
+                )
+            ).fetchone()
+            assert row is not None
+            if last < row[0]:
+                log("behind", partition=tp.partition, first=first, last=last)
+                return
+            if first > row[0]:
+                raise TimelineHole(f"at {row[0]}") if sought else Beyond(row[0])
+            await connection.execute(
+                "UPDATE positions SET next_offset = %s"
+                " WHERE app = 'engine' AND topic = %s AND partition = %s",
+                (last + 1, tp.topic, tp.partition),
+            )
+        log("read", partition=tp.partition, first=max(first, row[0]), last=last)
+
+
+if __name__ == "__main__":
+    apps.run(Reader(load()))

@@ -1,0 +1,119 @@
+"""Does Faust, with our transport in it, bring every record of a partition, in order and in batches?
+
+These are guards of Faust's internals: they fail where another version of it behaves otherwise.
+"""
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import TIMELINE
+from tests.conftest import Broker
+from tests.streams import rough
+from tests.streams.system import Running, System, wait_for
+
+BATCH = 7
+
+
+@pytest.fixture
+def system(kafka: Broker, database: str, tmp_path: Path) -> Iterator[System]:
+    with System(kafka.bootstrap, database, tmp_path, LAUREL_BATCH=str(BATCH)) as made:
+        yield made
+
+
+def start(system: System, instance: str, **env: str) -> Running:
+    worker = Running(
+        f"engine-{instance}",
+        [sys.executable, "-m", "tests.streams.reader"],
+        {**system.env, "LAUREL_INSTANCE": instance, **env},
+        system.folder / f"{len(system.workers)}-{instance}.log",
+    )
+    system.workers.append(worker)
+    return worker
+
+
+def lay(system: System, partition: int, count: int) -> None:
+    system.lay(TIMELINE, [(partition, "k", b"%d" % i) for i in range(count)])
+
+
+def reads(*workers: Running) -> dict[int, list[tuple[int, int]]]:
+    """What was read of each partition, in order: first and last offset of each batch."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for worker in workers:
+        for line in worker.events("read"):
+            found.setdefault(line["partition"], []).append((line["first"], line["last"]))
+    return {partition: sorted(found[partition]) for partition in sorted(found)}
+
+
+def is_whole(batches: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether each batch goes on where the one before ended, from `start` to `end`."""
+    follow = all(last + 1 == first for (_, last), (first, _) in itertools.pairwise(batches))
+    return follow and batches[0][0] == start and batches[-1][1] + 1 == end
+
+
+def test_what_was_lost_on_the_way_comes_again_in_order(system: System) -> None:
+    """Several batches of one fetch, too: Faust would drop what lies below what it has read."""
+    lay(system, 0, 100)
+    reader = start(system, "one", LOSE="20,30,31,60")
+    wait_for(lambda: system.positions("engine", TIMELINE)[0] == 100, "everything to be read")
+    assert is_whole(reads(reader)[0], 0, 100)
+    assert max(last - first + 1 for first, last in reads(reader)[0]) == BATCH
+    lost = [line["first"] for line in reader.events("lost")]
+    assert lost == [14, 28, 56]
+    assert {line["position"] for line in reader.events("hole")} <= set(lost)
+    assert reader.events("hole")
+
+
+def test_reading_starts_where_postgres_says(system: System) -> None:
+    """And Kafka hears, as a hint, how far it has come."""
+    for partition in range(3):
+        lay(system, partition, 50)
+    rough.commit(system, "engine", TIMELINE, {0: 50, 1: 5, 2: 10})
+    with system.connect() as connection:
+        connection.execute("UPDATE positions SET next_offset = 10 WHERE app = 'engine'")
+    reader = start(system, "one")
+    system.await_engine()
+    assert all(is_whole(batches, 10, 50) for batches in reads(reader).values())
+    ends = {0: 50, 1: 50, 2: 50}
+    wait_for(lambda: rough.committed(system, "engine") == ends, "Kafka to hear of it")
+    reader.process.terminate()
+    assert reader.await_exit(20) == 0
+    lay(system, 1, 1)
+    again = start(system, "one")
+    system.await_engine()
+    assert reads(again) == {1: [(50, 50)]}
+
+
+def test_partitions_change_hands_between_two_records(system: System) -> None:
+    """While records keep coming, a second worker joins, then the first one leaves."""
+    readers = [start(system, "one")]
+    readers[0].await_event("assigned")
+    second = start(system, "two")
+    readers.append(second)
+    laid = 0
+
+    def lay_some() -> None:
+        nonlocal laid
+        for partition in range(3):
+            lay(system, partition, 20)
+        laid += 20
+
+    def shared() -> bool:
+        lay_some()
+        return len(reads(second)) > 0
+
+    wait_for(shared, "the second to read")
+    readers[0].process.terminate()
+
+    def left() -> bool:
+        lay_some()
+        return len(reads(second)) == 3 and readers[0].process.poll() == 0
+
+    wait_for(left, "the first to leave all to the second")
+    system.await_engine()
+    assert 0 < len(second.events("assigned")[0]["partitions"]) < 3
+    assert len(second.events("assigned")[-1]["partitions"]) == 3
+    assert [is_whole(batches, 0, laid) for batches in reads(*readers).values()] == [True] * 3
