@@ -1,0 +1,376 @@
+"""Does the command line do what it is asked, and say in one line what is wrong and where?"""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from kafka import KafkaAdminClient
+
+from schemas.topics import TOPICS
+from streams import cli
+from tests.conftest import Broker
+from tests.streams.system import Story, System
+
+AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+ENROLLED = Story().event(
+    "training.enrolled.v1", "2026-03-02T09:00:00Z", person={"id": "p-1"}, course="reporting"
+)
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+Laurel = Callable[..., Said]
+
+
+@pytest.fixture
+def system(kafka: Broker, database: str, tmp_path: Path) -> Iterator[System]:
+    with System(kafka.bootstrap, database, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def laurel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Laurel:
+    """Runs a command in this process, in the environment given."""
+
+    def run(*words: object, env: dict[str, str] | None = None) -> Said:
+        with monkeypatch.context() as patched:
+            for name, value in (env or {}).items():
+                patched.setenv(name, value)
+            try:
+                code = cli.main([str(word) for word in words])
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return Said(code, *capsys.readouterr())
+
+    return run
+
+
+def a_free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def leaves(parser: object, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every command as it is typed, and what it runs."""
+    actions = getattr(parser, "_actions")  # noqa: B009 -- argparse has no other way to ask
+    under = [action for action in actions if hasattr(action, "_name_parser_map")]
+    run = getattr(parser, "_defaults").get("run")  # noqa: B009
+    if run:
+        yield words, run
+    for action in under:
+        for name, made in action.choices.items():
+            yield from leaves(made, (*words, name))
+
+
+COMMANDS = dict(leaves(cli.parser()))
+
+
+def test_there_is_every_command_of_the_document() -> None:
+    said = "worker publish play topics migrate positions dead-letters quarantine park rebuild"
+    wanted = {*said.split(), "explain", "export", "settings"}
+    assert {words[0] for words in COMMANDS} == wanted
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_a_function_and_help(words: tuple[str, ...], laurel: Laurel) -> None:
+    module, function = COMMANDS[words].split(":")
+    assert callable(getattr(import_module(f"streams.{module}"), function))
+    said = laurel(*words, "--help")
+    assert said.code == 0
+    assert "usage: laurel" in said.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("fly",),
+        ("worker",),
+        ("worker", "pilot"),
+        ("export", "people"),
+        ("play", "--step", "0h"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused(words: tuple[str, ...], laurel: Laurel) -> None:
+    said = laurel(*words)
+    assert said.code == 2
+    assert "usage: laurel" in said.err
+
+
+def test_a_wrong_setting_is_named_with_what_it_must_be(laurel: Laurel) -> None:
+    said = laurel("settings", env={"LAUREL_BATCH": "many", "KAFKA_BOOTSTRAP": "here"})
+    assert said.code == 2
+    assert "LAUREL_BATCH: " in said.err
+    assert "KAFKA_BOOTSTRAP: " in said.err
+    assert "host:port" in said.err
+    assert "many" not in said.err
+
+
+def test_settings_are_shown_without_their_secrets(laurel: Laurel) -> None:
+    url = "postgresql://laurel:sesame@127.0.0.1:5433/accounts"
+    said = laurel("settings", env={"DATABASE_URL": url, "SLACK_BOT_TOKEN": "xoxb-open"})
+    assert said.code == 0
+    assert "sesame" not in said.out
+    assert "xoxb-open" not in said.out
+    assert "127.0.0.1:5433/accounts" in said.out
+    for name in ("SLACK_BOT_TOKEN", "LAUREL_PARTITIONS", "LAUREL_PREFIX"):
+        assert re.search(rf"^{name} ", said.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [("export", "alerts"), ("migrate",), ("quarantine", "list")])
+def test_a_database_out_of_reach_is_named_without_its_password(
+    words: tuple[str, ...], laurel: Laurel
+) -> None:
+    port = a_free_port()
+    url = f"postgresql://laurel:sesame@127.0.0.1:{port}/laurel"
+    said = laurel(*words, env={"DATABASE_URL": url})
+    assert said.code == 1
+    assert said.err.startswith(f"laurel: Postgres at 127.0.0.1:{port}/laurel: ")
+    assert "sesame" not in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("topics",), ("worker", "engine"), ("publish", "-")])
+def test_a_broker_out_of_reach_is_named(words: tuple[str, ...], laurel: Laurel) -> None:
+    port = a_free_port()
+    said = laurel(*words, env={"KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"})
+    assert said.code == 1
+    assert f"127.0.0.1:{port}" in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_database_without_tables_says_to_migrate(database: str, laurel: Laurel) -> None:
+    said = laurel("export", "alerts", env={"DATABASE_URL": database})
+    assert said.code == 1
+    assert "run `laurel migrate`" in said.err
+
+
+def test_migrating_and_making_topics_twice_changes_nothing(system: System, laurel: Laurel) -> None:
+    env = {**system.env, "LAUREL_PREFIX": system.settings.laurel_prefix + "anew-"}
+    assert laurel("migrate", env=env).code == 0
+    made = laurel("topics", env=env)
+    assert (made.code, made.out.count("made t")) == (0, len(TOPICS))
+    again = laurel("topics", env=env)
+    assert "0 were made, 0 positions began" in again.out
+    client = KafkaAdminClient(bootstrap_servers=env["KAFKA_BOOTSTRAP"])
+    client.delete_topics([env["LAUREL_PREFIX"] + topic.name for topic in TOPICS])
+    client.close()
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(system: System) -> None:
+    command = [sys.executable, "-m", "streams.cli", "settings"]
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        command, env=system.env, stdout=write, stderr=subprocess.PIPE, check=False, text=True
+    )
+    os.close(write)
+    assert "Traceback" not in ended.stderr
+    assert "BrokenPipe" not in ended.stderr
+
+
+def test_a_file_is_published_whole(system: System, laurel: Laurel, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    course = Story().event("course.described.v1", "2026-03-02T09:00:00Z", course="reporting")
+    file.write_text(f"{json.dumps(ENROLLED)}\n\n{json.dumps(course)}\n")
+    said = laurel("publish", file, env=system.env)
+    assert (said.code, said.out) == (0, "2 events are on the intake topics\n")
+    assert [json.loads(r.value) for r in system.records("intake.training")] == [ENROLLED]
+    assert [json.loads(r.value) for r in system.records("intake.directory")] == [course]
+
+
+def test_nothing_of_a_file_with_a_wrong_line_is_published(
+    system: System, laurel: Laurel, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    wrong = {**ENROLLED, "data": {"person": {"id": "p-1"}}}
+    file.write_text(f"{json.dumps(ENROLLED)}\n\n{json.dumps(wrong)}\n")
+    said = laurel("publish", file, env=system.env)
+    assert said.code == 2
+    assert said.err == f"laurel: {file}, line 3: /data/course: Field required\n"
+    assert system.records("intake.training") == []
+
+
+def test_what_comes_on_standard_input_is_published_up_to_the_wrong_line(system: System) -> None:
+    lines = f"{json.dumps(ENROLLED)}\nnonsense\n"
+    ended = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "publish", "-"],
+        env=system.env,
+        input=lines,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "standard input, line 2: " in ended.stderr
+    assert len(system.records("intake.training")) == 1
+
+
+def test_a_file_that_is_not_there_is_named(system: System, laurel: Laurel) -> None:
+    for command in ("publish", "play"):
+        said = laurel(command, "/nowhere/at.all", env=system.env)
+        assert (said.code, said.err) == (2, "laurel: /nowhere/at.all: No such file or directory\n")
+
+
+def test_positions_are_shown_with_their_lag(system: System, laurel: Laurel) -> None:
+    system.append("timeline", 1, "k", b"x", b"y")
+    said = laurel("positions", env=system.env)
+    assert said.code == 0
+    rows = [line.split() for line in said.out.splitlines()]
+    assert ["engine", system.settings.topic("timeline"), "1", "0", "2"] in rows
+    assert ["engine", system.settings.topic("timeline"), "0", "0", "0"] in rows
+
+
+def test_a_position_is_set_only_to_where_there_are_records(system: System, laurel: Laurel) -> None:
+    system.append("intake.training", 1, "k", b"x", b"y")
+    set_position = ("positions", "set", "intake")
+    assert laurel(*set_position, "intake.training", 1, 2, env=system.env).code == 0
+    assert system.positions("intake", "intake.training")[1] == 2
+    for words, said in {
+        ("intake.training", 1, 3): "begins at 0 and ends at 2; 3 lies outside",
+        ("intake.training", 9, 0): "has partitions 0 to 2, not 9",
+        ("intake.training", 1, "-1"): "no number",
+        ("alerts", 1, 0): "intake reads intake.directory",
+    }.items():
+        refused = laurel(*set_position, *words, env=system.env)
+        assert refused.code == 2
+        assert said in refused.err
+    assert system.positions("intake", "intake.training")[1] == 2
+
+
+def test_lost_positions_are_set_for_all_partitions_at_once(system: System, laurel: Laurel) -> None:
+    system.append("alerts", 2, "k", b"x")
+    with system.connect() as connection:
+        connection.execute("DELETE FROM positions WHERE app = 'slack'")
+    topic = system.settings.topic("alerts")
+    said = laurel("positions", "set", "slack", topic, "all", "end", env=system.env)
+    assert said.code == 0
+    assert f"{topic}[2] at 1; there was none" in said.out
+    assert system.positions("slack", "alerts") == {0: 0, 1: 0, 2: 1}
+
+
+def test_the_engine_can_not_be_set_anywhere(system: System, laurel: Laurel) -> None:
+    assert laurel("positions", "set", "engine", "timeline", 0, 0, env=system.env).code == 2
+
+
+def test_a_parked_record_stands_among_the_dead_letters(system: System, laurel: Laurel) -> None:
+    system.append("timeline", 1, "k", b"x", b"y")
+    assert laurel("park", 1, 1, "--reason", "is no fact", env=system.env).code == 0
+    assert system.rows('SELECT partition, "offset", reason FROM parked') == [(1, 1, "is no fact")]
+    assert "is no fact" in laurel("dead-letters", "list", env=system.env).out
+    assert laurel("park", 1, 1, "--reason", "again", env=system.env).code == 1
+
+
+def test_what_is_not_there_or_was_folded_cannot_be_parked(system: System, laurel: Laurel) -> None:
+    system.append("timeline", 1, "k", b"x", b"y")
+    with system.connect() as connection:
+        connection.execute("UPDATE positions SET next_offset = 1 WHERE app = 'engine'")
+    for partition, offset, said in (
+        (1, 0, "is folded up to 1"),
+        (1, 2, "holds 0 to 1"),
+        (7, 0, "0 to 2"),
+    ):
+        refused = laurel("park", partition, offset, "--reason", "why", env=system.env)
+        assert refused.code == 2
+        assert said in refused.err
+    assert laurel("park", 1, 1, "--reason", " ", env=system.env).code == 2
+    assert system.rows("SELECT count(*) FROM parked") == [(0,)]
+
+
+@pytest.fixture
+def waiting(system: System) -> System:
+    """Two events in the quarantine and a dead letter."""
+    with system.connect() as connection:
+        for offset, reason in enumerate(("unknown", "ambiguous")):
+            connection.execute(
+                'INSERT INTO quarantine (topic, partition, "offset", bytes, reason, detail, names,'
+                " recorded_at, seen_version, status)"
+                " VALUES ('intake.training', 0, %s, %s, %s, 'nobody', '{}', %s, 0, 'waiting')",
+                (offset, json.dumps(ENROLLED).encode(), reason, AT),
+            )
+        connection.execute(
+            'INSERT INTO dead_letters (topic, partition, "offset", bytes, reason, detail,'
+            " recorded_at, status)"
+            " VALUES ('intake.training', 0, 2, 'garbled', 'json', 'no JSON', %s, 'waiting')",
+            (AT,),
+        )
+    return system
+
+
+def statuses(system: System) -> list[str]:
+    rows = system.rows("SELECT status FROM quarantine ORDER BY id")
+    return [row[0] for row in rows + system.rows("SELECT status FROM dead_letters")]
+
+
+def test_what_waits_is_listed_and_shown(waiting: System, laurel: Laurel) -> None:
+    listed = laurel("quarantine", "list", env=waiting.env).out
+    assert re.search(r"^q1 .* unknown .* intake\.training\[0\]@0 ", listed, re.MULTILINE)
+    assert re.search(r"^q2 .* ambiguous ", listed, re.MULTILINE)
+    only = laurel("quarantine", "list", "--reason", "unknown", env=waiting.env).out
+    assert "q2" not in only
+    assert "q1" not in laurel("quarantine", "list", "--status", "discarded", env=waiting.env).out
+    shown = laurel("dead-letters", "show", "d1", env=waiting.env).out
+    assert "no JSON" in shown
+    assert shown.endswith("garbled\n")
+
+
+def test_rows_are_released_all_or_none(waiting: System, laurel: Laurel) -> None:
+    said = laurel("quarantine", "release", "q1", "q9", env=waiting.env)
+    assert said.code == 2
+    assert "q9" in said.err
+    assert statuses(waiting) == ["waiting", "waiting", "waiting"]
+    assert laurel("quarantine", "release", "q1", "q2", env=waiting.env).code == 0
+    assert laurel("dead-letters", "replay", "d1", env=waiting.env).code == 0
+    assert statuses(waiting) == ["releasing", "releasing", "replaying"]
+
+
+def test_rows_are_discarded_with_a_reason(waiting: System, laurel: Laurel) -> None:
+    assert laurel("quarantine", "discard", "q1", env=waiting.env).code == 2
+    assert laurel("quarantine", "discard", "q1", "--reason", "a test", env=waiting.env).code == 0
+    assert statuses(waiting) == ["discarded", "waiting", "waiting"]
+
+
+@pytest.mark.parametrize("row", ["d1", "12", "q", "qx", "q9"])
+def test_a_row_of_another_kind_or_none_is_refused(
+    row: str, waiting: System, laurel: Laurel
+) -> None:
+    said = laurel("quarantine", "discard", row, "--reason", "a test", env=waiting.env)
+    assert said.code == 2
+    assert row in said.err
+    assert statuses(waiting) == ["waiting", "waiting", "waiting"]
+
+
+def test_a_waiting_event_is_assigned_to_an_account_that_is_known(
+    waiting: System, laurel: Laurel
+) -> None:
+    with waiting.connect() as connection:
+        connection.execute("INSERT INTO links VALUES ('id', 'p-1', 'somebody')")
+        connection.execute(
+            "INSERT INTO customer_facts (customer, source_id, at) VALUES ('acme', 'crm#1', %s)",
+            (AT,),
+        )
+    assign = ("quarantine", "assign", "q1", "--customer")
+    refused = laurel(*assign, "nowhere", "--person", "p-1", env=waiting.env)
+    assert refused.code == 2
+    assert "'nowhere' has not been described" in refused.err
+    said = laurel(*assign, "acme", "--person", "p-1", env=waiting.env)
+    assert (said.code, said.err) == (0, "")
+    assert waiting.rows("SELECT customer, person FROM routes") == [("acme", "somebody")]
+    assert statuses(waiting) == ["releasing", "waiting", "waiting"]
