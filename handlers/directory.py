@@ -245,18 +245,19 @@ class Directory:
         """The one person that all names given lead to; a name unknown beside a known one is new."""
         given = names(ref)
         found = [(name, self.links[name]) for name in given if self.links.get(name)]
+        people = {person for _, known in found for person in known}
+        if len(people) == 1:
+            return people.pop()
         miss = tuple(map(token, given))
-        if not found:
+        if not people:
             called = ", ".join(name[0] for name in given)
             return Miss("unknown", f"/data/person: nobody is known by this {called}", miss)
-        for name, people in found:
-            if len(people) > 1:
-                detail = f"/data/person: {len(people)} people are known by this {name[0]}"
+        for name, known in found:
+            if len(known) > 1:
+                detail = f"/data/person: {len(known)} people are known by this {name[0]}"
                 return Miss("ambiguous", detail, miss)
-        if len({person for _, people in found for person in people}) > 1:
-            called = ", ".join(name[0] for name, _ in found)
-            return Miss("conflict", f"/data/person: {called} name different people", miss)
-        return next(iter(found[0][1]))
+        called = ", ".join(name[0] for name, _ in found)
+        return Miss("conflict", f"/data/person: {called} name different people", miss)
 
     def whose(self, person: str, customer: str | None, at: datetime) -> str | Miss:
         """The customer a person acted for at that time: the one named, else the only one."""
