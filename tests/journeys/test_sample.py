@@ -22,6 +22,8 @@ from schemas.facts import CertificateGranted
 from schemas.topics import ALERTS, TIMELINE
 from streams import clock
 from streams.append import partition_of
+from streams.database import connect
+from streams.settings import load
 from tests.conftest import Broker
 from tests.local_slack import LocalSlack
 from tests.sample import check, generate
@@ -83,7 +85,7 @@ def rebuild_with_every_batch_size(system: System, slack: LocalSlack) -> None:
         for batch in BATCHES:
             url = databases.enter_context(empty_database(system.env["DATABASE_URL"], batch))
             laurel(system, "rebuild", "--batch", str(batch), DATABASE_URL=url)
-            with psycopg.connect(url, autocommit=True) as connection:
+            with connect(load({**system.env, "DATABASE_URL": url})) as connection:
                 rebuilt = canonical_dump(connection)
                 assert connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
             for table, rows in live.items():
