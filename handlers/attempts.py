@@ -33,14 +33,13 @@ class Attempt:
 
 
 def attempts_of(facts: Sequence[Told], zone: str) -> tuple[Attempt, ...]:
-    """The attempts in these facts, passed and failed, by time."""
+    """The attempts in these facts, passed and then failed."""
     passed = _same([fact for fact in facts if fact.kind == "completed"], zone)
     failed = _same([fact for fact in facts if fact.kind == "failed"], zone)
-    attempts = [
+    return (
         *(Attempt("passed", tellings) for tellings in passed),
         *(Attempt("failed", tellings) for tellings in failed),
-    ]
-    return tuple(sorted(attempts, key=lambda attempt: attempt.facts[0].order))
+    )
 
 
 def _same(facts: list[Told], zone: str) -> list[tuple[Told, ...]]:

@@ -276,6 +276,24 @@ def test_the_day_on_which_grants_agree_is_the_account_s() -> None:
         )
 
 
+def test_a_renewal_keeps_its_number_and_is_no_twin_of_the_grant() -> None:
+    story = (*CATALOGUE, granted(0, number="N1"))
+    given(*story).when(renewed(300, number="N1")).row(
+        "certificates", renewed_at=on(300), last_day=date(2027, 10, 31)
+    )
+    given(*story).when(renewed(0.1)).row("certificates", renewed_at=on(0.1))
+
+
+def test_renewals_are_twins_by_last_day_and_day_but_not_by_number() -> None:
+    story = (*CATALOGUE, granted(0), renewed(300, number="N1", last_day=date(2027, 9, 9)))
+    for twin in (
+        renewed(310, last_day=date(2027, 9, 9)),
+        renewed(300.1, number="N2"),
+    ):
+        given(*story).when(twin).row("certificates", renewed_at=on(300))
+    given(*story).when(renewed(310, number="N1")).row("certificates", renewed_at=on(310))
+
+
 def test_twins_never_meet_across_a_revocation() -> None:
     story = (granted(0, number="N1"), revoked(0.1), granted(0.2, number="N1"))
     given(*CATALOGUE, *story[:2]).when(story[2]).row("certificates", earned_at=on(0.2))
@@ -323,6 +341,12 @@ def test_later_months_in_the_catalogue_do_not_change_what_was_granted() -> None:
     given(*story).when(renewed(100)).row("certificates", last_day=date(2028, 4, 14))
     then = given(*story).when(tick(366))
     then.row("certificates", status="expired", last_day=date(2027, 1, 4))
+
+
+def test_a_course_that_earns_it_no_longer_still_hears_of_what_it_earned() -> None:
+    story = (*CATALOGUE, completed(0), described(5, certificate="another"))
+    again = renewed(10, last_day=on(300).date())
+    given(*story, again).when(tick(400)).row("training", status="expired")
 
 
 def test_every_course_that_earns_it_hears_of_the_lapse() -> None:
