@@ -12,8 +12,12 @@ from .settings import Settings
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
 
-PASSING = (psycopg.OperationalError, psycopg.InterfaceError)
-"""Faults that may pass by themselves: restarts, cut connections, locks, a full disk."""
+PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+"""Faults that may pass by themselves: restarts, cut connections, locks, a frozen past."""
 
 
 def parameters(settings: Settings) -> dict[str, str]:
