@@ -100,8 +100,8 @@ class Engine:
             await self._fold_all(tp, records)
         except _Behind:
             # Normal after a rebalance, but also what a topic made anew looks like.
-            await self._recheck(tp)
             log("behind", topic=tp.topic, partition=tp.partition, last=records[-1].offset)
+            await self._recheck(tp)
         except Beyond as hole:
             if not sought:
                 raise
