@@ -91,14 +91,15 @@ def _check(app: App, place: Place, extent: Extent, topic_id: str, position: Posi
 async def watermark(connection: Connection, topics: Iterable[str]) -> datetime | None:
     """Everything that intake heard before this instant is on the timeline; None: not known yet.
 
-    The least over all intake partitions, held back by records that are being released.
+    The least over all intake partitions, held back by records that are being released or replayed.
     """
     cursor = await connection.execute(
         """
         -- up to when has everything heard been forwarded?
         SELECT CASE WHEN bool_and(watermark IS NOT NULL) THEN
             least(min(watermark),
-                  (SELECT min(recorded_at) FROM quarantine WHERE status = 'releasing')) END
+                  (SELECT min(recorded_at) FROM quarantine WHERE status = 'releasing'),
+                  (SELECT min(recorded_at) FROM dead_letters WHERE status = 'replaying')) END
         FROM positions WHERE app = 'intake' AND topic = ANY(%s)
         """,
         (list(topics),),
