@@ -1,6 +1,7 @@
 """Is someone called lost who had come back, only because nobody was listening at the time?"""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from schemas.alerts import TRAINING_ABANDONED
 from schemas.envelope import stamp
 from schemas.topics import DIRECTORY, RECORDED_TIME, TIMELINE, TRAINING
+from streams import database, letters
 from tests.conftest import Broker
 from tests.streams.accounts import Lms, ago, customer_in
 from tests.streams.system import Rows, Running, System, wait_for
@@ -33,19 +35,20 @@ def heard_at(at: datetime) -> list[tuple[str, bytes]]:
     return [(RECORDED_TIME, stamp(at).encode())]
 
 
-def publish_while_nobody_listens(
-    system: System, partition: int, events: list[tuple[datetime, dict[str, object]]]
+def publish_as_of(
+    system: System,
+    partition: int,
+    *events: tuple[datetime, Mapping[str, object]],
+    headers: Sequence[tuple[str, bytes]] = (),
 ) -> None:
-    """Put events on intake's topic for training that the broker took at these instants."""
+    """Put events on `intake.training` that the broker says it took at these instants."""
     system.alter(TRAINING, {"message.timestamp.type": "CreateTime"})
-    for at, event in events:
-        taken = int(at.timestamp() * 1000)
-        system.publish(TRAINING, event, partition=partition, timestamp_ms=taken)
+    taken = [int(at.timestamp() * 1000) for at, _ in events]
+    for ms, (_, event) in zip(taken, events, strict=True):
+        system.publish(TRAINING, event, partition=partition, headers=headers, timestamp_ms=ms)
     system.alter(TRAINING, {"message.timestamp.type": "LogAppendTime"})
     lie = [record for record in system.records(TRAINING) if record.partition == partition]
-    assert [record.timestamp for record in lie[-len(events) :]] == [
-        int(at.timestamp() * 1000) for at, _ in events
-    ]
+    assert [record.timestamp for record in lie[-len(events) :]] == taken
 
 
 def await_looks(system: System, engine: Running, partition: int) -> None:
@@ -66,6 +69,24 @@ def await_looks(system: System, engine: Running, partition: int) -> None:
         "intake to be up to date elsewhere",
     )
     system.await_engine()
+
+
+def await_clock(system: System) -> None:
+    """Wait until the timeline has heard the real time everywhere."""
+    wait_for(
+        lambda: system.rows(
+            "SELECT FROM positions WHERE app = 'engine' AND topic = %s HAVING min(ticked) > %s",
+            system.settings.topic(TIMELINE),
+            ago(hours=1),
+        ),
+        "the clock to be heard",
+    )
+
+
+def await_learners(system: System, customer: str, learners: int) -> None:
+    """Wait until it is known that so many have begun."""
+    known = "SELECT FROM training WHERE customer = %s HAVING count(*) = %s"
+    wait_for(lambda: system.rows(known, customer, learners), "what they began to be folded")
 
 
 def stalls(system: System, customer: str) -> Rows:
@@ -111,8 +132,8 @@ def test_a_completion_that_waited_three_days_unread_is_no_stall(system: System) 
 
     # Ann is done in time, Cid a day too late, Bob never; nobody hears of it.
     in_time, late = lapse - HOUR, lapse + DAY
-    publish_while_nobody_listens(
-        system, 1, [(in_time, lms.completed("ann", in_time)), (late, lms.completed("cid", late))]
+    publish_as_of(
+        system, 1, (in_time, lms.completed("ann", in_time)), (late, lms.completed("cid", late))
     )
     system.let_go()
     with system.held("intake", TRAINING, 1):
@@ -162,23 +183,11 @@ def test_what_is_released_together_after_the_deadline_is_no_stall(system: System
     waiting = "SELECT count(*) FROM quarantine WHERE status = %s"
     assert system.rows(waiting, "waiting") == [(5,)]
     system.let_go()
-    wait_for(
-        lambda: system.rows(
-            "SELECT FROM positions WHERE app = 'engine' AND topic = %s HAVING min(ticked) > %s",
-            system.settings.topic(TIMELINE),
-            ago(hours=1),
-        ),
-        "the clock to be heard",
-    )
+    await_clock(system)
     with system.held("intake", TRAINING, 1):
         people = [lms.joined(who, customer) for who in ("dora", "erin", "fay")]
         system.publish(DIRECTORY, *people, partition=0)
-        wait_for(
-            lambda: system.rows(
-                "SELECT FROM training WHERE customer = %s HAVING count(*) = 3", customer
-            ),
-            "what they began to be folded",
-        )
+        await_learners(system, customer, 3)
         await_looks(system, engine, partition=1)
         assert system.rows(waiting, "releasing") == [(1,)]
         assert "Dora" not in [name for name, *_ in stalls(system, customer)]
@@ -189,3 +198,47 @@ def test_what_is_released_together_after_the_deadline_is_no_stall(system: System
     assert system.rows(
         "SELECT user_name, status FROM user_training WHERE customer_id = %s ORDER BY 1", customer
     ) == [("Dora", "completed"), ("Erin", "abandoned"), ("Fay", "abandoned")]
+
+
+def test_what_is_replayed_together_after_the_deadline_is_no_stall(system: System) -> None:
+    lms = Lms("replayed")
+    customer = customer_in(0, "replayed")
+    heard = ago(days=21)
+    lapse = heard + LAPSES
+    system.drive(heard)
+    told = [lms.described(customer), lms.offered(), lms.joined("gus", customer)]
+    system.publish(DIRECTORY, *told, headers=heard_at(heard), partition=0)
+    system.start("intake")
+    engine = system.start("engine")
+    system.await_intake()
+    # No player says when these were heard so that it could be read; a copy need not say it.
+    wrong = [(RECORDED_TIME, b"yesterday")]
+    done = lms.completed("gus", lapse - HOUR)
+    publish_as_of(system, 0, (heard, lms.started("gus", lapse - PATIENCE)), headers=wrong)
+    publish_as_of(system, 1, (lapse - HOUR, done), headers=wrong)
+    system.await_intake()
+    refused = system.rows("SELECT 'd' || id FROM dead_letters WHERE reason = 'header'")
+    assert len(refused) == 2
+    system.let_go()
+    await_clock(system)
+    with system.held("intake", TRAINING, 1):
+        replay(system, [name for (name,) in refused])
+        await_learners(system, customer, 1)
+        await_looks(system, engine, partition=1)
+        assert system.rows("SELECT status FROM dead_letters") == [("replaying",)]
+        assert stalls(system, customer) == []
+    system.await_intake()
+    system.await_engine()
+    await_looks(system, engine, partition=1)
+    assert stalls(system, customer) == []
+    assert system.rows("SELECT status FROM user_training") == [("completed",)]
+
+
+def replay(system: System, names: Sequence[str]) -> None:
+    """Have dead letters read again."""
+
+    async def replay() -> None:
+        async with database.open_pool(system.settings) as pool, pool.connection() as connection:
+            await letters.replay(connection, names)
+
+    asyncio.run(replay())

@@ -463,9 +463,9 @@ class TestAlive:
 
     @pytest.fixture(scope="class", autouse=True)
     def worker(self, system: System) -> Iterator[Running]:
-        """A worker that is spared."""
+        """A worker that is spared, and patient with locks."""
         with starting(system) as start:
-            yield start()
+            yield start(LAUREL_SESSION_SECONDS="60")
 
     def test_a_completion_overtakes_its_course_between_append_and_commit(
         self, system: System, engine: Running
