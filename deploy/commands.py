@@ -71,7 +71,7 @@ def test(arguments: Sequence[str]) -> int:
     failed = [] if arguments else [" ".join(check) for check in CHECKS if _fails(check)]
     if failed:
         say(f"failed before the tests: {', '.join(failed)}")
-    return _status("pytest", *arguments) or int(bool(failed))
+    return _status("pytest", *(arguments or SIDE_BY_SIDE)) or int(bool(failed))
 
 
 def _fails(check: Sequence[str]) -> bool:

@@ -377,7 +377,7 @@ def test_a_renewal_heard_after_the_lapse_opens_the_alert_again() -> None:
 
 def test_a_renewal_that_keeps_the_number_still_lasts_longer() -> None:
     script = Script()
-    more = {"certificate": "badge", "number": "N-1"}
+    more: dict[str, Any] = {"certificate": "badge", "number": "N-1"}
     script.told("certificate.granted.v1", NOON, last_day="2026-03-10", **more)
     script.told("certificate.renewed.v1", NOON + DAY, last_day="2026-12-01", **more)
     (row,) = rows(script.played(), "certificates")

@@ -4,6 +4,7 @@
 """
 
 import os
+from typing import ClassVar
 
 from faust.types import TP
 
@@ -18,7 +19,9 @@ from streams.transport import Batch, Record
 class Losing(Lanes):
     """Lanes that some batches never reach."""
 
-    lose = {int(offset) for offset in os.environ.get("LOSE", "").split(",") if offset}
+    lose: ClassVar[set[int]] = {
+        int(offset) for offset in os.environ.get("LOSE", "").split(",") if offset
+    }
 
     async def put(self, batch: Batch) -> None:
         offsets = [record.offset for record in batch.records]
