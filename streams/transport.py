@@ -3,8 +3,9 @@
 Stock Faust spends four tasks on every message before an agent sees it (`Consumer._drain_messages`).
 This subclass of its aiokafka consumer hands on what one fetch brought for a partition as a single
 message, so agents, rebalances, acknowledgements and commits stay Faust's and cost nothing much.
-It overrides `getmany`, `on_buffer_full`, `_read_offset`, `_new_offset` and `seek_to_committed`,
-internals of faust-streaming 0.15.3: that version is pinned, and tests on a real broker guard this.
+It overrides `getmany`, `on_buffer_full`, `_read_offset`, `_new_offset`, `seek_to_committed` and the
+making of aiokafka's consumer, internals of faust-streaming 0.15.3: that version is pinned, and tests
+on a real broker guard this.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -54,6 +55,18 @@ class _NothingRead(dict[TP, int | None]):
         """As for a single one."""
 
 
+class _CommittedOnly(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """What a foreign producer's transaction took back was never said.
+
+    Faust reads so only where it takes part in transactions itself, so aiokafka is told here.
+    """
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     """Faust's consumer, a batch at a time, starting where Postgres says."""
 
@@ -64,6 +77,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._read_offset = _NothingRead()
         self.seeks: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> Any:
+        return _CommittedOnly(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(
         self,
