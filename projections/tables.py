@@ -196,6 +196,7 @@ links = Table(
     Column("id", Text),
     Column("person", Text),
     PrimaryKeyConstraint("system", "id", "person"),
+    Index("links_person", "person"),
 )
 
 customer_facts = Table(
@@ -291,6 +292,8 @@ quarantine = Table(
     Column("released_at", Instant, comment="when it was last published again"),
     Index("quarantine_coordinates", "topic", "partition", "offset", unique=True),
     Index("quarantine_status", "status", "seen_version"),
+    Index("quarantine_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("quarantine_bytes", "recorded_at", postgresql_where=text("bytes IS NOT NULL")),
 )
 
 dead_letters = Table(
@@ -308,6 +311,7 @@ dead_letters = Table(
     Column("status", Text, nullable=False, comment="waiting, replaying, discarded or expired"),
     Column("released_at", Instant),
     Index("dead_letters_coordinates", "topic", "partition", "offset", unique=True),
+    Index("dead_letters_bytes", "recorded_at", postgresql_where=text("bytes IS NOT NULL")),
 )
 
 parked = Table(

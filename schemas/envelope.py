@@ -90,7 +90,7 @@ def parse(raw: bytes | str | None) -> Event:
 def explain(error: ValidationError, at: str = "") -> str:
     """Each fault as `JSON pointer: what is wrong`, without the value, which may be personal."""
     return "; ".join(
-        f"{at}/{'/'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        f"{at}{''.join(f'/{part}' for part in fault['loc'])}: {fault['msg']}".removeprefix(": ")
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
     )
 

@@ -38,6 +38,12 @@ def _customer(text: str) -> str:
     return text
 
 
+def _system(text: str) -> str:
+    if text in ("id", "email"):
+        raise ValueError("`id` and `email` are the directory's own names; name the other system")
+    return text
+
+
 def _zone(text: str) -> str:
     if text not in ZONES:
         raise ValueError("not an IANA time zone, such as Europe/Berlin")
@@ -68,7 +74,7 @@ class Part(BaseModel):
 class External(Part):
     """A name that another system uses: an LMS's account, say."""
 
-    system: Id
+    system: Annotated[Id, AfterValidator(_system)]
     id: Id
 
 

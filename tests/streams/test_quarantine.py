@@ -200,8 +200,8 @@ def test_a_due_event_of_someone_unknown_waits_on_for_her(intake: Steps) -> None:
 TRAINING: dict[str, Any] = started()
 REFUSED: dict[str, tuple[Any, str, str]] = {
     "nothing": (b"", "empty", "the record has no value"),
-    "no json": (b'{"id": ', "json", "/: Invalid JSON"),
-    "no object": (b"[1]", "envelope", "/: "),
+    "no json": (b'{"id": ', "json", "Invalid JSON"),
+    "no object": (b"[1]", "envelope", "Input should be an object"),
     "no id": ({**TRAINING, "id": ""}, "envelope", "/id: "),
     "another version": ({**TRAINING, "specversion": "0.3"}, "envelope", "/specversion: "),
     "no zone": ({**TRAINING, "time": "2026-03-02T09:00:00"}, "envelope", "/time: "),

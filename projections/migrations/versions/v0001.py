@@ -383,5 +383,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash"),
     )
     op.create_index("routes_made_at", "routes", ["made_at"], unique=False)
+    op.create_index("links_person", "links", ["person"])
+    for name, table, column, where in (
+        ("quarantine_due", "quarantine", "due_at", "due_at IS NOT NULL"),
+        ("quarantine_bytes", "quarantine", "recorded_at", "bytes IS NOT NULL"),
+        ("dead_letters_bytes", "dead_letters", "recorded_at", "bytes IS NOT NULL"),
+    ):
+        op.create_index(name, table, [column], postgresql_where=sa.text(where))
     op.execute("INSERT INTO clock (one, driven, now) VALUES (true, false, NULL)")
     op.execute("INSERT INTO directory_version (one, version) VALUES (true, 0)")
