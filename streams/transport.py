@@ -3,9 +3,9 @@
 Stock Faust spends four tasks on every message before an agent sees it (`Consumer._drain_messages`).
 This subclass of its aiokafka consumer hands on what one fetch brought for a partition as a single
 message, so agents, rebalances, acknowledgements and commits stay Faust's and cost nothing much.
-It overrides `getmany`, `on_buffer_full`, `_read_offset`, `_new_offset`, `seek_to_committed` and the
-making of aiokafka's consumer, internals of faust-streaming 0.15.3: that version is pinned, and tests
-on a real broker guard this.
+It overrides `getmany`, `on_buffer_full`, `_read_offset`, `_new_offset`, `seek_to_committed` and how
+aiokafka's consumer is made, internals of faust-streaming 0.15.3.
+That version is pinned, and tests on a real broker guard this.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping

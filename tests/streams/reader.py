@@ -4,7 +4,6 @@
 """
 
 import os
-from typing import ClassVar
 
 from faust.types import TP
 
@@ -19,9 +18,7 @@ from streams.transport import Batch, Record
 class Losing(Lanes):
     """Lanes that some batches never reach."""
 
-    lose: ClassVar[set[int]] = {
-        int(offset) for offset in os.environ.get("LOSE", "").split(",") if offset
-    }
+    lose = frozenset(int(offset) for offset in os.environ.get("LOSE", "").split(",") if offset)
 
     async def put(self, batch: Batch) -> None:
         offsets = [record.offset for record in batch.records]
