@@ -12,6 +12,9 @@ from .settings import Settings
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
 
+APPLICATION = "laurel"
+"""What Postgres calls our sessions."""
+
 PASSING = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -34,7 +37,7 @@ def parameters(settings: Settings) -> dict[str, str]:
         "options": " ".join(f"-c{name}={value}" for name, value in options.items()),
         "connect_timeout": "5",
         "tcp_user_timeout": str(limit),
-        "application_name": "laurel",
+        "application_name": APPLICATION,
     }
 
 
