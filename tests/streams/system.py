@@ -200,6 +200,8 @@ class System:
     def held(self, app: App, topic: str, partition: int) -> Iterator[None]:
         """Keep a position locked, so that its owner waits."""
         with self.connect() as connection, connection.transaction():
+            # As somebody else: sessions of our own that hold a position in silence are ended.
+            connection.execute("SET LOCAL application_name = 'a test'")
             connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.execute(
                 "SELECT FROM positions WHERE app = %s AND topic = %s AND partition = %s FOR UPDATE",
