@@ -1,0 +1,252 @@
+"""Does a rebuild make the same again, send nothing old, and refuse where it could do harm?"""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from projections.dump import canonical_dump
+from projections.migrate import migrate
+from projections.tables import REBUILT
+from schemas.envelope import stamp
+from schemas.topics import INTAKE, TIMELINE
+from streams import clock, database
+from streams.settings import load
+from tests.conftest import Broker, Server
+from tests.streams.rough import expire
+from tests.streams.system import Running, Story, System, wait_for
+from tests.streams.test_play import player, start_workers, story, written
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def system(kafka: Broker, database: str, tmp_path: Path) -> Iterator[System]:
+    with System(kafka.bootstrap, database, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def played(system: System, tmp_path: Path) -> System:
+    """A system with history, whose workers have ended."""
+    playing = player(system, written(tmp_path, story()))
+    start_workers(system)
+    assert playing.await_exit(120) == 0, playing.tail()
+    wait_for(lambda: system.rows("SELECT FROM outbox") == [], "the alerts to be relayed")
+    # The clock is real again, and says so once an hour.
+    behind = "SELECT FROM positions WHERE app = 'engine' AND ticked < now() - interval '1 hour'"
+    wait_for(lambda: system.rows(behind) == [], "the ticks of the real clock")
+    system.await_engine()
+    intake, engine = system.workers[1:]
+    system.dismiss("intake", intake)
+    system.dismiss("engine", engine)
+    return system
+
+
+@pytest.fixture
+def anew(postgres: Server) -> Iterator[Callable[[], str]]:
+    """Makes empty, migrated databases besides the test's first."""
+    made: list[str] = []
+
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+
+        def make() -> str:
+            name = f"test_{os.getpid()}_anew_{next(_numbers)}"
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+            made.append(name)
+            url = urlunsplit(urlsplit(postgres.url)._replace(path=f"/{name}"))
+            migrate(url)
+            return url
+
+        yield make
+        for name in made:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+def rebuild(
+    system: System, url: str, *words: object, **env: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", "rebuild", *map(str, words)],
+        env={**system.env, "DATABASE_URL": url, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def dump(system: System, url: str) -> dict[str, list[tuple[Any, ...]]]:
+    with database.connect(load({**system.env, "DATABASE_URL": url})) as connection:
+        return canonical_dump(connection)
+
+
+def ask(url: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+def start(system: System, url: str, kind: str) -> Running:
+    return system.start(kind, "anew", DATABASE_URL=url)
+
+
+def test_a_rebuild_gives_the_same_whatever_its_batches(
+    played: System, anew: Callable[[], str]
+) -> None:
+    live = dump(played, played.env["DATABASE_URL"])
+    assert len(live["alerts"]) == 3
+    assert all(live.values())
+    for batch in (1, 7, 500):
+        url = anew()
+        done = rebuild(played, url, "--batch", batch)
+        assert done.returncode == 0, done.stderr
+        rebuilt = dump(played, url)
+        for table, rows in live.items():
+            assert rebuilt[table] == rows, f"{table}, batch {batch}"
+        assert ask(url, "SELECT count(*) FROM outbox") == [(0,)]
+
+
+def test_after_a_rebuild_new_events_flow_and_nothing_old_is_sent(
+    played: System, anew: Callable[[], str]
+) -> None:
+    url = anew()
+    assert rebuild(played, url).returncode == 0
+    old = len(played.records("alerts"))
+    assert old == 4
+    assert start(played, url, "intake").await_exit() == 70
+    assert "PositionLost" in played.workers[-1].tail()
+    for topic in INTAKE:
+        command = ["positions", "set", "intake", topic, "all", "end"]
+        subprocess.run(
+            [sys.executable, "-m", "streams.cli", *command],
+            env={**played.env, "DATABASE_URL": url},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    for kind in ("intake", "engine", "slack"):
+        start(played, url, kind)
+    now = clock.real()
+    tell = Story(source="urn:lms:new").event
+    before = stamp(now - timedelta(days=1))
+    played.publish(
+        "intake.directory",
+        tell("customer.described.v1", before, customer="acme", zone="UTC"),
+        tell("course.described.v1", before, course="reporting", certificate="pro"),
+        tell("person.joined.v1", before, customer="acme", person={"id": "dora"}),
+    )
+    passed = tell("training.completed.v1", stamp(now), person={"id": "dora"}, course="reporting")
+    played.publish("intake.training", passed)
+    wait_for(lambda: ask(url, "SELECT FROM deliveries"), "the ledger to hear of the new alert")
+    new = played.records("alerts")
+    assert len(new) == old + 1
+    ((rule, desired),) = ask(
+        url, "SELECT rule, desired FROM deliveries JOIN live.alerts USING (alert)"
+    )
+    assert (rule, desired) == ("certification_earned", 1)
+    assert ask(url, "SELECT count(*) FROM live.alerts") == [(4,)]
+
+
+def test_a_rebuild_that_was_broken_off_keeps_workers_away_and_goes_on(
+    played: System, anew: Callable[[], str]
+) -> None:
+    url = anew()
+    broken = rebuild(played, url, "--batch", 2, FAILPOINT="engine.before_commit:exit:8")
+    assert broken.returncode == 137
+    assert ask(url, "SELECT count(*) FROM live.states") != [(0,)]
+    engine = start(played, url, "engine")
+    assert engine.await_exit() == 70
+    assert engine.events("stopped")[0]["error"] == "TopicRecreated"
+    done = rebuild(played, url)
+    assert done.returncode == 0, done.stderr
+    assert dump(played, url) == dump(played, played.env["DATABASE_URL"])
+    assert ask(url, "SELECT count(*) FROM outbox") == [(0,)]
+
+
+def test_records_appended_meanwhile_are_left_to_the_engine(
+    played: System, anew: Callable[[], str]
+) -> None:
+    """They lie beyond the end found at the beginning, so what they lead to is sent."""
+    url = anew()
+    broken = rebuild(played, url, "--batch", 2, FAILPOINT="engine.before_commit:exit:8")
+    assert broken.returncode == 137
+    (before,) = ask(url, "SELECT sum(substr(topic_id, 17)::int)::int FROM positions")[0]
+    for partition in range(3):
+        record = next(r for r in played.records(TIMELINE) if r.partition == partition)
+        played.append(TIMELINE, partition, record.key.decode(), record.value)
+    assert rebuild(played, url).returncode == 0
+    (reached,) = ask(url, "SELECT sum(next_offset)::int FROM positions WHERE app = 'engine'")[0]
+    assert reached == before
+    assert sum(played.ends(TIMELINE).values()) == before + 3
+
+
+@pytest.mark.parametrize("table", [table.fullname for table in REBUILT])
+def test_a_rebuild_never_goes_over_what_is_there(
+    table: str, system: System, anew: Callable[[], str]
+) -> None:
+    url = anew()
+    with psycopg.connect(url) as connection:
+        for column, kind in connection.execute(
+            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+            f" WHERE attrelid = '{table}'::regclass AND attnum > 0 AND attnotnull"
+        ).fetchall():
+            value = {"boolean": "false", "text[]": "'{}'", "jsonb": "'{}'", "bytea": "''"}.get(
+                kind, "'2026-01-05'" if kind in ("date", "timestamp with time zone") else "'0'"
+            )
+            value = f"'{'0' * 32}'" if kind == "uuid" else value
+            connection.execute(
+                f'ALTER TABLE {table} ALTER COLUMN "{column}" SET DEFAULT {value}::{kind}'
+            )
+        connection.execute(f"INSERT INTO {table} DEFAULT VALUES")
+    refused = rebuild(system, url)
+    assert refused.returncode == 2
+    assert f"{table} hold rows" in refused.stderr
+    assert ask(url, "SELECT count(*) FROM positions") == [(0,)]
+
+
+def test_a_rebuild_refuses_where_the_engine_has_been(system: System) -> None:
+    url = system.env["DATABASE_URL"]
+    with system.connect() as connection:
+        connection.execute(
+            "UPDATE positions SET next_offset = 5 WHERE app = 'engine' AND partition = 1"
+        )
+    refused = rebuild(system, url)
+    assert refused.returncode == 2
+    assert "the engine has positions (partition: offset) {1: 5}" in refused.stderr
+
+
+def test_a_history_without_its_beginning_is_not_rebuilt(
+    played: System, anew: Callable[[], str]
+) -> None:
+    expire(played, TIMELINE, 1, 1)
+    refused = rebuild(played, anew())
+    assert refused.returncode == 1
+    assert "HistoryExpired" in refused.stderr
+
+
+def test_a_parked_record_is_passed_over_in_a_rebuild_too(
+    system: System, anew: Callable[[], str]
+) -> None:
+    system.append(TIMELINE, 1, "acme", b"no fact")
+    url = anew()
+    stopped = rebuild(system, url)
+    assert stopped.returncode == 1
+    assert "Undecodable" in stopped.stderr
+    assert "laurel park 1 0" in stopped.stderr
+    parked = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "park", "1", "0", "--reason", "is no fact"],
+        env={**system.env, "DATABASE_URL": url},
+        check=False,
+    )
+    assert parked.returncode == 0
+    assert rebuild(system, url).returncode == 0
+    position = "SELECT next_offset FROM positions WHERE app = 'engine' AND partition = 1"
+    assert ask(url, position) == [(1,)]
