@@ -12,6 +12,7 @@ import faust
 import kafka.errors
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
+from psycopg.errors import LockNotAvailable
 
 from schemas.topics import READS, App
 
@@ -52,12 +53,24 @@ class Worker:
         self._stack = AsyncExitStack()
         self._loops: list[asyncio.Task[None]] = []
         self._owned: set[TP] = set()
-        self.lanes = Lanes(self.work, self._seek)
+        self.lanes = Lanes(self.take, self._seek)
         self.app = self._build()
 
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         """Folds one batch of one partition; `sought`: a hole was sought back to before."""
         raise NotImplementedError
+
+    async def take(self, tp: TP, records: list[Record], sought: bool) -> None:
+        """As `work`; whoever froze in a transaction and holds the position is ended."""
+        try:
+            await self.work(tp, records, sought)
+        except LockNotAvailable:
+            place = (self.kind, tp.topic, tp.partition)
+            async with self.pool.connection() as connection:
+                silent = self.settings.transaction_seconds
+                if await positions.free(connection, *place, silent):
+                    logs.log("freed", topic=tp.topic, partition=tp.partition)
+            raise
 
     def steps(self) -> Mapping[str, tuple[float, Step]]:
         """Loops beside the lanes: name to (seconds between, step)."""

@@ -8,7 +8,7 @@ import psycopg
 
 from schemas.topics import App
 
-from .database import Connection
+from .database import APPLICATION, Connection
 from .stop import HistoryExpired, PositionBeyondEnd, PositionLost, TopicRecreated
 from .transport import Extent
 
@@ -86,6 +86,27 @@ def _check(app: App, place: Place, extent: Extent, topic_id: str, position: Posi
             f" {extent.start}: {extent.start - position.next_offset} records expired unread"
         )
     return position.next_offset
+
+
+async def free(connection: Connection, app: App, topic: str, partition: int, seconds: float) -> int:
+    """End sessions of ours that hold this position and fell silent so long ago; returns how many.
+
+    Postgres' own timeout does so too, but not where the last thing said was an `executemany`: the
+    flush after its pipeline disarms the timeout until the next statement.
+    """
+    cursor = await connection.execute(
+        """
+        -- who has locked this position, and says nothing more?
+        SELECT pg_terminate_backend(a.pid)
+        FROM positions p JOIN pg_stat_activity a ON a.backend_xid = p.xmax
+        WHERE p.app = %s AND p.topic = %s AND p.partition = %s
+          AND a.datname = current_database() AND a.application_name = %s
+          AND a.state = 'idle in transaction'
+          AND a.state_change < clock_timestamp() - make_interval(secs => %s)
+        """,
+        (app, topic, partition, APPLICATION, seconds),
+    )
+    return cursor.rowcount
 
 
 async def watermark(connection: Connection, topics: Iterable[str]) -> datetime | None:

@@ -36,7 +36,7 @@ class Reader(apps.Worker):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.lanes = Losing(self.work, self._seek)
+        self.lanes = Losing(self.take, self._seek)
 
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         first, last = records[0].offset, records[-1].offset
