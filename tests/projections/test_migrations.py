@@ -98,6 +98,7 @@ INSERT INTO course_facts (course, source_id, at, name, type, certificate) VALUES
 INSERT INTO certificate_links VALUES
     ('acme', 'p1', 'reporting', 'https://lms/old', '2026-03-01Z', 'lms#1'),
     ('acme', 'p1', 'reporting-pro', 'https://lms/new', '2026-03-02Z', 'lms#2'),
+    ('acme', 'p1', 'forecasting', 'https://lms/forecasting', '2026-03-03Z', 'lms#4'),
     ('other', 'p1', 'reporting', 'https://lms/other', '2026-03-03Z', 'lms#3');
 INSERT INTO live.alerts VALUES
     ('3f1c6f0e-3a5b-5c1e-8a52-0c7a6fbb3d61', 1, 'certification_earned', 1, 'acme',
