@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from schemas.alerts import CERTIFICATION_EARNED
-from schemas.envelope import milliseconds, parse, stamp
+from schemas.envelope import encode_tick, milliseconds, parse, stamp
 from schemas.topics import (
     CATALOGUE,
     DIRECTORY,
@@ -571,6 +571,7 @@ def test_a_lost_position_stops_intake_by_name_and_is_not_begun_again(
 ) -> None:
     lost = "app = 'intake' AND topic = %s AND partition = 1"
     topic = system.settings.topic(TRAINING)
+    system.append(TIMELINE, 0, CATALOGUE, encode_tick(ago(), 0))
     with system.connect() as connection:
         connection.execute(f"CREATE TABLE kept AS SELECT * FROM positions WHERE {lost}", (topic,))
         connection.execute(f"DELETE FROM positions WHERE {lost}", (topic,))
