@@ -5,7 +5,7 @@ and a repeat on the timeline has the same id and is dropped by the engine.
 """
 
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +24,7 @@ from .clock import Time
 from .database import Connection, Pool
 from .directory import Placed
 from .failpoints import failpoint
-from .set_aside import Changes, Row, discarded, header, rows_of
+from .set_aside import Changes, Kind, Row, delete, discarded, header, rows_of
 from .settings import Settings
 from .stop import Beyond, Fenced, PositionLost
 from .transport import Record
@@ -37,7 +37,7 @@ Recheck = Callable[[TP], Awaitable[None]]
 class Resolved:
     """A batch after step 1: what to append, what the directory learns, and how far it goes.
 
-    `heard`: when the last record of the batch was.
+    `heard`: when the last record of the batch was; `released`: rows set aside whose records go on.
     """
 
     start: int
@@ -45,6 +45,7 @@ class Resolved:
     heard: datetime
     facts: tuple[Said, ...]
     learned: tuple[Placed, ...]
+    released: Mapping[Kind, Collection[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,10 @@ class Intake:
     async def move(self, tp: TP, resolved: Resolved) -> None:
         """Step 3: let the directory facts be seen, and move the position; raises `Fenced`."""
         async with self._pool.connection() as connection, connection.transaction():
+            if await self._lock(connection, tp) != resolved.start:
+                raise Fenced(f"position {resolved.start} was moved by another owner")
             await directory.grow(connection, resolved.learned)
+            await delete(connection, resolved.released)
             failpoint("intake.before_move")
             moved = await connection.execute(
                 "UPDATE positions SET next_offset = %s, watermark = greatest(watermark, %s)"
@@ -157,6 +161,7 @@ class Intake:
             heard=_heard_last(records[-1], time),
             facts=tuple(said for _, outcome in settled for said in outcome.facts),
             learned=tuple(place for place, outcome in settled if outcome.learned),
+            released=changes.forwarded,
         )
 
 
@@ -185,7 +190,7 @@ def _fold(
         elif isinstance(outcome, Dead):
             changes.refuse(reading.record, reading.row, reading.heard, outcome)
         else:
-            changes.resolved(reading.row)
+            changes.goes_on(reading.row)
             accepted.append((reading, event, outcome))
             if reading.hash is not None and route is None and outcome.route is not None:
                 routes[reading.hash] = outcome.route

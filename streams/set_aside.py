@@ -4,6 +4,7 @@ A row keeps the coordinates at which its record was first heard. A record publis
 row in a header, and is believed only where its bytes are the row's.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -103,13 +104,23 @@ class Changes:
     tp: TP
     seen_version: int
     gone: dict[Kind, set[int]] = field(default_factory=lambda: {"q": set(), "d": set()})
+    forwarded: dict[Kind, set[int]] = field(default_factory=lambda: {"q": set(), "d": set()})
     waits: list[tuple[Any, ...]] = field(default_factory=list)
     waits_again: list[tuple[Any, ...]] = field(default_factory=list)
     refused: list[tuple[Any, ...]] = field(default_factory=list)
     refused_again: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def resolved(self, row: Row | None) -> None:
-        """A record goes on: what was set aside of it is deleted."""
+    def goes_on(self, row: Row | None) -> None:
+        """A record is forwarded: its row is deleted once it stands on the timeline.
+
+        Until then the row says when the record was heard, also after a crash, and holds the
+        watermark back.
+        """
+        if row is not None:
+            self.forwarded[row.kind].add(row.id)
+
+    def _changes_table(self, row: Row | None) -> None:
+        """What was quarantined is dead, or the other way round."""
         if row is not None:
             self.gone[row.kind].add(row.id)
 
@@ -120,7 +131,7 @@ class Changes:
             if row.offset != record.offset:
                 self.waits_again.append((*why, self.seen_version, row.id))
             return
-        self.resolved(row)
+        self._changes_table(row)
         self.waits.append((*self._origin(record, row), *why, heard, self.seen_version))
 
     def refuse(self, record: Record, row: Row | None, heard: datetime, dead: Dead) -> None:
@@ -130,7 +141,7 @@ class Changes:
             if row.offset != record.offset:
                 self.refused_again.append((*why, row.id))
             return
-        self.resolved(row)
+        self._changes_table(row)
         self.refused.append((*self._origin(record, row), *why, heard))
 
     def _origin(self, record: Record, row: Row | None) -> tuple[Any, ...]:
@@ -140,11 +151,7 @@ class Changes:
     async def write(self, connection: Connection) -> None:
         """Write it all, within the batch's transaction; a repeat of the batch changes nothing."""
         cursor = connection.cursor(binary=True)
-        for kind, table in TABLES.items():
-            if self.gone[kind]:
-                await cursor.execute(
-                    f"DELETE FROM {table} WHERE id = ANY(%s)", (sorted(self.gone[kind]),)
-                )
+        await delete(connection, self.gone)
         if self.waits:
             await cursor.executemany(
                 """
@@ -180,6 +187,15 @@ class Changes:
                 WHERE id = %s AND status <> 'discarded'
                 """,
                 self.refused_again,
+            )
+
+
+async def delete(connection: Connection, rows: Mapping[Kind, Collection[int]]) -> None:
+    """Delete these rows: what they stand for is elsewhere now."""
+    for kind, table in TABLES.items():
+        if rows[kind]:
+            await connection.execute(
+                f"DELETE FROM {table} WHERE id = ANY(%s)", (sorted(rows[kind]),)
             )
 
 
