@@ -40,6 +40,8 @@ def main(words: Sequence[str] | None = None) -> int:
     # Pytest's arguments are its own business, but for a plea for help.
     for_pytest = words[1:] if words[:1] == ["test"] and words[1:] != ["--help"] else []
     options = parser.parse_args(words[:1] if for_pytest else words)
+    if options.command == "run" and options.exit and options.keep:
+        parser.error("run: --exit checks a sample, and --keep plays none")
     try:
         set_up()
         if options.command == "test":

@@ -171,7 +171,13 @@ def check_sample(crew: Crew, slack: LocalSlack | None, sample: Path) -> dict[str
     outcome = HOME / "outcome.json"
     words = ["-m", "tests.sample.check", str(sample), "--out", str(outcome)]
     show = slack.show if slack else _nothing
-    crew.finish("check", [program("python"), *words], meanwhile=show)
+    outcome.unlink(missing_ok=True)
+    try:
+        crew.finish("check", [program("python"), *words], meanwhile=show)
+    except PartsError:
+        if outcome.exists():
+            say(outcome.read_text().strip())
+        raise
     show()
     arrived: dict[str, Any] = json.loads(outcome.read_text())
     return arrived

@@ -258,6 +258,11 @@ class Sender:
             await self._ledger.unknown(claim, str(later), later.seconds)
             return
         except (Unknown, Refused) as fault:
+            if isinstance(fault, Refused) and fault.token:
+                wait = self._timing.stand_still
+                self._still_until = time.monotonic() + wait
+                await self._ledger.unknown(claim, str(fault), wait)
+                return
             found, why = None, f"history: {fault}"
         if found:
             log("found", alert=claim.alert, version=found.version, look=claim.looked + 1)

@@ -5,6 +5,8 @@ import socket
 from collections.abc import Mapping
 from typing import Annotated
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -15,6 +17,8 @@ from pydantic import (
 )
 
 from schemas.topics import App
+
+SLACK = "https://slack.com/api/"
 
 
 class SettingsError(ValueError):
@@ -32,10 +36,10 @@ class Settings(BaseModel):
     database_url: SecretStr = Field(
         SecretStr("postgresql://laurel@127.0.0.1:5432/laurel"), description="postgresql://…"
     )
-    slack_bot_token: SecretStr | None = Field(None, description="xoxb-…; empty: the local Slack")
-    slack_api_url: str = Field(
-        "https://slack.com/api/", pattern=r"^https?://\S+/$", description="ends with a slash"
+    slack_bot_token: SecretStr | None = Field(
+        None, description="xoxb-…; may be left out where SLACK_API_URL is a local Slack"
     )
+    slack_api_url: str = Field(SLACK, pattern=r"^https?://\S+/$", description="ends with a slash")
     slack_fallback_channel: str = Field(
         "customer-success", min_length=1, description="channel for alerts without a reachable CSM"
     )
@@ -65,9 +69,6 @@ class Settings(BaseModel):
     laurel_ids_remembered: Annotated[int, Field(ge=1000)] = Field(
         10_000_000, description="ids remembered per partition at most"
     )
-    laurel_metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        0, description="Prometheus metrics on this port; 0: none"
-    )
 
     @field_validator("slack_bot_token", mode="before")
     @classmethod
@@ -79,7 +80,19 @@ class Settings(BaseModel):
     def _postgres(cls, url: SecretStr) -> SecretStr:
         if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must start with postgresql://")
+        try:
+            conninfo_to_dict(url.get_secret_value())
+        except ProgrammingError:
+            # What libpq says would quote the address, and the password with it.
+            raise ValueError("is no address that libpq can read") from None
         return url
+
+    def check_slack(self) -> None:
+        """Raises `SettingsError` where cards would go to the real Slack without a token."""
+        if self.slack_bot_token is None and self.slack_api_url == SLACK:
+            raise SettingsError(
+                "SLACK_BOT_TOKEN is not set: set it, or name a local Slack in SLACK_API_URL"
+            )
 
     def topic(self, name: str) -> str:
         """The name in Kafka of one of our topics."""

@@ -11,6 +11,7 @@ from .engine import Engine
 from .intake import Intake
 from .relay import relay
 from .sender import Sender
+from .settings import Settings
 from .slack import SlackInbox
 from .sweep import sweep
 from .ticker import Ticker
@@ -78,6 +79,10 @@ class SlackWorker(Worker):
     """Takes alerts into the ledger, and sends and mends their cards."""
 
     kind = "slack"
+
+    def __init__(self, settings: Settings) -> None:
+        settings.check_slack()
+        super().__init__(settings)
 
     async def open(self) -> None:
         self.inbox = SlackInbox(self.pool, self.recheck)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from random import randrange
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +23,16 @@ from psycopg.sql import SQL, Identifier
 from deploy.children import Lock
 from deploy.parts import Kafka, Postgres
 from tests import containers
+
+# Drawn once, before pytest-xdist starts its workers, so that all collect the same tests.
+os.environ.setdefault(
+    "LAUREL_SAMPLE_SEEDS", ",".join(["1", *(str(randrange(10**6)) for _ in range(3))])
+)
+
+
+def pytest_report_header() -> str:
+    """With what was drawn, a run can be repeated."""
+    return f"LAUREL_SAMPLE_SEEDS={os.environ['LAUREL_SAMPLE_SEEDS']}"
 
 
 class Broker(Protocol):
