@@ -36,12 +36,14 @@ T = TypeVar("T")
 def wait_for(what: Callable[[], T], why: str, seconds: float = 60) -> T:
     """Poll until `what` answers something true; fails saying what never came."""
     deadline = time.monotonic() + seconds
+    pause = 0.02
     while True:
         answer = what()
         if answer:
             return answer
         assert time.monotonic() < deadline, f"waited {seconds} s in vain: {why}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.2)
 
 
 class Running:
