@@ -59,10 +59,11 @@ class Ticker:
     ) -> list[int]:
         cursor = await connection.execute(
             """
-            -- which partitions have something due, or have not heard the clock for an hour?
+            -- which partitions have something due, or hold something and have not heard the
+            -- clock for an hour?
             SELECT partition, next_offset FROM positions p
             WHERE app = 'engine' AND topic = %s AND partition = ANY(%s)
-              AND (coalesce(ticked < %s, true)
+              AND (coalesce(ticked < %s, next_offset > 0)
                    OR EXISTS (SELECT FROM states s
                               WHERE s.partition = p.partition AND s.due_at <= %s))
             """,
