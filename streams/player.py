@@ -48,6 +48,7 @@ class Player:
         self._producer = producer
         self._consumer = consumer
         self.ticks = 0
+        self._settled = -1
 
     async def step(self, end: datetime, lines: Iterable[Line], everywhere: bool) -> None:
         """One step, up to and with its tick; `everywhere`: also where nothing waits for one.
@@ -58,7 +59,7 @@ class Player:
         failpoint("play.driven")
         await self._deliver(lines)
         failpoint("play.delivered")
-        await self._settle()
+        await self._settle(end)
         await self._wait("engine")
         failpoint("play.folded")
         partitions = range(self._settings.laurel_partitions)
@@ -116,18 +117,37 @@ class Player:
         for acknowledgement in sent:
             await acknowledgement
 
-    async def _settle(self) -> None:
+    async def _settle(self, end: datetime) -> None:
         """Wait until everything is forwarded and nothing that waited can go on.
 
         The ends are compared, because a worker's own sweep may publish and forward in between.
         """
         while True:
             before = await self._wait("intake")
+            learned, waiting = await self._to_release(end)
+            if learned == self._settled and not waiting:
+                return
             moved = await sweep(self._pool, self._producer)
             if moved or await on_the_way(self.connection):
                 continue
             if await self._wait("intake") == before:
+                self._settled = learned
                 return
+
+    async def _to_release(self, end: datetime) -> tuple[int, bool]:
+        """What the directory has come to, and whether anything may go on for another reason."""
+        cursor = await self.connection.execute(
+            """
+            SELECT version,
+                   EXISTS (SELECT FROM quarantine WHERE status = 'releasing'
+                           OR status = 'waiting' AND reason = 'future' AND due_at <= %s)
+                   OR EXISTS (SELECT FROM dead_letters WHERE status = 'replaying')
+            FROM directory_version
+            """,
+            (end,),
+        )
+        (found,) = await cursor.fetchall()
+        return found[0], found[1]
 
     async def _due(self, end: datetime) -> list[int]:
         """The partitions in which something is due by now."""
