@@ -79,7 +79,9 @@ def create(settings: Settings) -> list[str]:
                         "configs": topic.settings,
                     }
                     for topic in wanted
-                }
+                },
+                # A broker answers before it knows them itself.
+                wait_for_metadata=True,
             )
         return [settings.topic(topic.name) for topic in wanted]
     finally:
