@@ -158,6 +158,14 @@ def await_folded(system: System, seconds: float = 60) -> None:
     )
 
 
+def await_progress(system: System, partition: int, past: int) -> None:
+    """Wait until a partition is folded so far."""
+    wait_for(
+        lambda: system.positions("engine", TIMELINE)[partition] > past,
+        f"partition {partition} to be folded past {past}",
+    )
+
+
 async def fits(_: TP) -> None:
     """A recheck that finds nothing wrong."""
 

@@ -64,6 +64,7 @@ def _made(system: System) -> list[str]:
 
 def lay_in_transaction(system: System, topic: str, partition: int, key: str, value: bytes) -> None:
     """Put a record on a topic in a transaction, whose end takes an offset and is no record."""
+    end = system.ends(topic)[partition]
     producer = KafkaProducer(
         bootstrap_servers=system.settings.kafka_bootstrap,
         transactional_id=system.settings.topic(topic),
@@ -73,3 +74,5 @@ def lay_in_transaction(system: System, topic: str, partition: int, key: str, val
     producer.send(system.settings.topic(topic), value, key=key.encode(), partition=partition)
     producer.commit_transaction()
     producer.close()
+    # The mark is written by the broker, after it has answered.
+    wait_for(lambda: system.ends(topic)[partition] == end + 2, "the transaction's mark")

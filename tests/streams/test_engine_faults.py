@@ -18,6 +18,7 @@ from tests.streams.folding import (
     Line,
     a_fact,
     await_folded,
+    await_progress,
     come_of,
     poison,
     put,
@@ -44,13 +45,6 @@ def some_more(name: str) -> list[Line]:
         for whose in CUSTOMERS[::2]
     ]
     return [line for fact in facts for line in said(fact)]
-
-
-def await_progress(system: System, partition: int, past: int) -> None:
-    wait_for(
-        lambda: system.positions("engine", TIMELINE)[partition] > past,
-        f"partition {partition} to be folded past {past}",
-    )
 
 
 def test_an_engine_killed_anywhere_loses_and_repeats_nothing(system: System) -> None:

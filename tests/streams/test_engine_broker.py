@@ -1,0 +1,56 @@
+"""Does an engine go on when the broker was away, or else end, for its supervisor to start it?"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import TIMELINE
+from tests.conftest import OwnBroker
+from tests.streams.folding import await_progress, come_of, put, story, without_faults
+from tests.streams.system import Running, System, wait_for
+
+
+@pytest.mark.parametrize("moment", ["started", "assigned"])
+def test_a_broker_that_goes_away_leaves_no_engine_idle(
+    make_kafka: Callable[..., OwnBroker], database: str, tmp_path: Path, moment: str
+) -> None:
+    """Killed while the group forms, or in mid-stream."""
+    broker = make_kafka()
+    with System(broker.bootstrap, database, tmp_path, LAUREL_BATCH="1") as system:
+        put(system, story(people=8))
+        worker = system.start("engine")
+        worker.await_event(moment)
+        if moment == "assigned":
+            await_progress(system, 0, past=10)
+        broker.kill()
+        broker.restart()
+        if moment == "assigned":
+            put(system, story(people=1, first=1))
+        worker = _going_on(system, worker)
+        assert come_of(system) == without_faults(system)
+        assert _noticed(system)
+
+
+def _going_on(system: System, worker: Running) -> Running:
+    """The worker, once it has folded everything, or the one that takes its place if it ended."""
+    wait_for(
+        lambda: (
+            worker.process.poll() is not None
+            or system.positions("engine", TIMELINE) == system.ends(TIMELINE)
+        ),
+        "the engine to go on or to end",
+    )
+    if worker.process.poll() is None:
+        return worker
+    assert worker.process.poll() != 0
+    return system.start("engine")
+
+
+def _noticed(system: System) -> bool:
+    """Whether anybody said that the broker was away."""
+    return any(
+        line["event"] in ("library", "away", "loop", "crashed")
+        for worker in system.workers
+        for line in worker.events()
+    )
