@@ -25,7 +25,7 @@ from schemas.topics import (
     TIMELINE,
     TRAINING,
 )
-from streams import database, directory, topics
+from streams import database, directory, positions, topics
 from streams.append import open_producer
 from streams.intake import Intake
 from streams.process import STOPPED
@@ -552,6 +552,53 @@ class TestAlive:
         assert system.rows(
             "SELECT DISTINCT raised_at FROM alerts WHERE customer = %s", customer
         ) == [(milliseconds(heard),)]
+
+
+@pytest.mark.parametrize("step", ["resolved", "appended"])
+def test_the_clock_waits_for_what_is_released_also_where_intake_dies_over_it(
+    system: System, engine: Running, intake: Start, step: str
+) -> None:
+    """A start and its completion wait for their person; the deadline between them has passed."""
+    lms = Lms(f"over-{step}")
+    customer = customer_in(0, lms.name)
+    began, done = ago(days=21), ago(days=10)
+    start, completion = lms.started("ann", began), lms.completed("ann", done)
+    worker = intake(LAUREL_BATCH="1")
+    with driven(system, began):
+        directory = [lms.described(customer), lms.offered()]
+        system.publish(DIRECTORY, *directory, partition=0, headers=heard_at(began))
+        system.publish(TRAINING, start, partition=1, headers=heard_at(began))
+        system.await_intake()
+        system.drive(done)
+        system.publish(TRAINING, completion, partition=1, headers=heard_at(done))
+        wait_for(lambda: waiting(system, lms) == ids(start, completion), "both to wait")
+    wait_for(lambda: heard(system) > ago(hours=1), "the clock to be real again")
+    worker.kill()
+
+    # Who she is comes first, then her start, then her completion.
+    worker = intake(LAUREL_BATCH="1", FAILPOINT=f"intake.{step}:exit:3")
+    system.publish(DIRECTORY, lms.joined("ann", customer), partition=0)
+    struck(worker, f"intake.{step}")
+    assert waiting(system, lms) == ids(completion)
+    assert heard(system) == milliseconds(done)
+    intake()
+    wait_for(lambda: not waiting(system, lms), "the completion to go on")
+    system.await_intake()
+    wait_for(lambda: heard(system) > ago(hours=1), "the clock to go on")
+    system.await_engine()
+    assert training(system, customer) == [("Ann", "completed", 1)]
+    # Heard ten days ago it was no history, and no deadline came before it.
+    assert messages(system, customer) == EARNED[:1]
+
+
+def heard(system: System) -> datetime:
+    """What ticks may say now at most; long ago where nothing is known yet."""
+
+    async def ask() -> datetime | None:
+        async with database.open_pool(system.settings, size=1) as pool, pool.connection() as one:
+            return await positions.watermark(one, map(system.settings.topic, INTAKE))
+
+    return asyncio.run(ask()) or ago(days=1000)
 
 
 def test_a_kafka_offset_ahead_of_postgres_is_only_a_hint(system: System, intake: Start) -> None:
