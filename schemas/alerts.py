@@ -9,6 +9,7 @@ from .facts import Trigger
 
 CERTIFICATION_EARNED = "certification_earned"
 TRAINING_ABANDONED = "training_abandoned"
+TEAM_MILESTONE = "team_milestone"
 
 Status = Literal["open", "resolved", "withdrawn", "corrected"]
 

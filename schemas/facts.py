@@ -8,6 +8,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
+ANY = "any"
+"""The role or level of a requirement, or of a team, that is about all of them."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -174,8 +177,6 @@ class CertificateRevoked(OfCertificate):
 class OfCatalogue(Fact):
     """A fact that every customer shares; it is appended to every partition."""
 
-    course: str
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourseDescribed(OfCatalogue):
@@ -186,6 +187,7 @@ class CourseDescribed(OfCatalogue):
     """
 
     WIRE = "course.described.v1"
+    course: str
     type: str | None = None
     modules: tuple[str, ...] | None = None
     certificate: str | None = None
@@ -197,6 +199,28 @@ class CourseDescribed(OfCatalogue):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourseRetired(OfCatalogue):
     WIRE = "course.retired.v1"
+    course: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementDescribed(OfCatalogue):
+    """What people of a role and level are to have; a field left out is not changed.
+
+    At most one of `course` and `certificate` is stated.
+    """
+
+    WIRE = "requirement.described.v1"
+    requirement: str
+    role: str | None = None
+    level: str | None = None
+    course: str | None = None
+    certificate: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementRetired(OfCatalogue):
+    WIRE = "requirement.retired.v1"
+    requirement: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,4 +254,6 @@ FACTS: tuple[type[Fact], ...] = (
     CertificateRevoked,
     CourseDescribed,
     CourseRetired,
+    RequirementDescribed,
+    RequirementRetired,
 )

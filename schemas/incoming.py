@@ -200,6 +200,31 @@ class CourseRetired(Incoming):
     course: Id
 
 
+class RequirementDescribed(Incoming):
+    """What people of a role, and of a level if one is named, are to have; PRD-104 FR-1.3.
+
+    A field left out is not changed; role or level `any` means all of them.
+    """
+
+    WIRE = "requirement.described.v1"
+    requirement: Id
+    role: Id | None = None
+    level: Id | None = None
+    course: Id | None = None
+    certificate: Id | None = None
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> Self:
+        if self.course is not None and self.certificate is not None:
+            raise ValueError("name the `course` or the `certificate`, not both")
+        return self
+
+
+class RequirementRetired(Incoming):
+    WIRE = "requirement.retired.v1"
+    requirement: Id
+
+
 class OfPerson(Incoming):
     """What someone did; `customer` may be left out where she belongs to one only."""
 
@@ -291,6 +316,8 @@ EVENTS: tuple[type[Incoming], ...] = (
     RoleChanged,
     CourseDescribed,
     CourseRetired,
+    RequirementDescribed,
+    RequirementRetired,
     TrainingEnrolled,
     TrainingStarted,
     ModuleCompleted,
