@@ -141,6 +141,9 @@ class Certificate:
                     latest.revoked = what
         return chains
 
+    def status(self, latest: Chain) -> str:
+        return "revoked" if latest.revoked else "expired" if self.reached else "valid"
+
     def weigh(self, latest: Chain | None) -> None:
         """Note the lapse anew; one that a tick has seen stays seen if it is not later now."""
         seen = self.lapse if self.reached else None

@@ -99,10 +99,14 @@ class Run:
 
 @dataclass
 class Enrolment:
-    """A person in a course: what was told, in the order of telling, and how far ticks saw it."""
+    """A person in a course: what was told, in the order of telling, and how far ticks saw it.
+
+    `certificate` is what the course earned as her last fact of it was folded.
+    """
 
     facts: list[Fact] = field(default_factory=list)
     patience: timedelta = timedelta(days=14)
+    certificate: str | None = None
     clock: Clock | None = None
     stalled: datetime | None = None
 

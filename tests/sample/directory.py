@@ -1,7 +1,7 @@
 """Who is meant, and in whose account? The expectation's own reading of the directory."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,11 +9,13 @@ from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from .door import Event, Json, opaque
+from .teams import Requirement
 
 LAUREL = UUID("7d0c2b5e-51f4-5c39-9d0a-0f6f4a1c6b11")
 
 CATALOGUE = ("course.described.v1", "course.retired.v1")
 CUSTOMERS = ("customer.described.v1", "customer.ended.v1")
+REQUIREMENTS = ("requirement.described.v1", "requirement.retired.v1")
 MEMBERS = ("person.joined.v1", "person.left.v1", "role.changed.v1")
 
 
@@ -36,6 +38,8 @@ class Fact:
     last_day: date | None = None
     course: str | None = None
     months: int | None = None
+    role: str | None = None
+    level: str | None = None
 
 
 class Waits(Exception):
@@ -48,6 +52,7 @@ class Directory:
     def __init__(self) -> None:
         self._customers: dict[str, list[Event]] = {}
         self._courses: dict[str, list[Event]] = {}
+        self._requirements: dict[str, list[Event]] = {}
         self._names: dict[tuple[str, ...], set[str]] = {}
         self._moves: dict[tuple[str, str], list[Event]] = {}
 
@@ -66,10 +71,29 @@ class Directory:
             if self.course(course).get("certificate") == certificate
         )
 
+    @property
+    def customers(self) -> list[str]:
+        """Those that have not ended."""
+        return [
+            customer
+            for customer, events in self._customers.items()
+            if max(events, key=lambda event: (event.time, event.cause)).wire
+            == "customer.described.v1"
+        ]
+
+    @property
+    def asked(self) -> list[Requirement]:
+        """What is required: neither retired nor still without a target."""
+        told = (Requirement.told(id, events) for id, events in self._requirements.items())
+        return [one for one in told if one.target and not one.retired]
+
     def place(self, event: Event) -> list[Fact]:
         """The facts that an event means, once placed; raises `Waits` where it cannot be."""
         if event.wire in CATALOGUE:
             self._courses.setdefault(event.data["course"], []).append(event)
+            return []
+        if event.wire in REQUIREMENTS:
+            self._requirements.setdefault(event.data["requirement"], []).append(event)
             return []
         if event.wire in CUSTOMERS:
             self._customers.setdefault(event.data["customer"], []).append(event)
@@ -89,11 +113,13 @@ class Directory:
         names += [(named["system"], named["id"]) for named in entry.get("externals") or ()]
         for kind, name in names:
             self._names.setdefault((kind, name), set()).add(person)
-        if event.wire == "role.changed.v1":
-            return []
-        self._moves.setdefault((person, customer), []).append(event)
-        kind = "joined" if event.wire == "person.joined.v1" else "left"
-        return [Fact(kind, customer, person, "", event.time, event.heard, event.cause)]
+        kind = {"person.joined.v1": "joined", "person.left.v1": "left"}.get(event.wire, "moved")
+        if kind != "moved":
+            self._moves.setdefault((person, customer), []).append(event)
+        fact = Fact(kind, customer, person, "", event.time, event.heard, event.cause)
+        if kind == "left":
+            return [fact]
+        return [replace(fact, role=event.data.get("role"), level=event.data.get("level"))]
 
     def _done(self, event: Event) -> list[Fact]:
         named = self._named(event.data["person"])

@@ -53,6 +53,8 @@ def read(line: Json) -> Event | None:
     wire = event["type"]
     if time is None or time - heard > TOO_FAR or not _says(SAID.get(wire), event["data"]):
         return None
+    if wire in WHOLE and not WHOLE[wire](event["data"]):
+        return None
     said = {name: value for name, value in event["data"].items() if value is not None}
     return Event(event["source"], event["id"], wire, time, heard, said)
 
@@ -200,6 +202,14 @@ SAID: dict[str, dict[str, Check]] = {
         "next_courses": _is_list(_is_id),
     },
     "course.retired.v1": {"course!": _is_id},
+    "requirement.described.v1": {
+        "requirement!": _is_id,
+        "role": _is_id,
+        "level": _is_id,
+        "course": _is_id,
+        "certificate": _is_id,
+    },
+    "requirement.retired.v1": {"requirement!": _is_id},
     "training.enrolled.v1": _of_course,
     "training.started.v1": _of_course,
     "module.completed.v1": _of_course | {"module!": _is_id},
@@ -211,3 +221,12 @@ SAID: dict[str, dict[str, Check]] = {
     "certificate.renewed.v1": _of_certificate | _validity,
     "certificate.revoked.v1": _of_certificate,
 }
+
+WHOLE: dict[str, Check] = {
+    "role.changed.v1": lambda said: _stated(said, "role", "level") > 0,
+    "requirement.described.v1": lambda said: _stated(said, "course", "certificate") < 2,
+}
+
+
+def _stated(said: Json, *fields: str) -> int:
+    return sum(said.get(field) is not None for field in fields)

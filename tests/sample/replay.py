@@ -6,15 +6,19 @@ is known.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from .certificates import Certificate, Chain
-from .courses import Clock, Enrolment, Run, in_order
+from .courses import LATE, Clock, Enrolment, Run, in_order, is_gone
 from .directory import Directory, Fact, Waits
 from .door import Event, Json, read
+from .teams import Count, Holding, Requirement, Target, Team, count
 
 HOUR = timedelta(hours=1)
 AHEAD = timedelta(hours=24)
 BEFORE = datetime(1, 1, 1, tzinfo=UTC)
+
+ACHIEVED = ("completed", "granted", "renewed")
 
 Key = tuple[str, str, str]
 """Customer, person, and course or certificate."""
@@ -25,13 +29,26 @@ class Alert:
     """An alert as it stands; `episode` is what it was first raised for."""
 
     kind: str
-    key: Key
+    key: tuple[str, ...]
     episode: datetime
     at: datetime
     raised_at: datetime
     causes: frozenset[str]
     status: str = "open"
     card: bool = True
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What a fact (None: a tick) of the step that ends at `step` changed of what is required."""
+
+    step: datetime
+    customer: str
+    requirement: Requirement
+    person: str
+    fact: Fact | None
+    was_complete: bool
+    is_complete: bool
 
 
 @dataclass
@@ -42,12 +59,17 @@ class Replay:
     enrolments: dict[Key, Enrolment] = field(default_factory=dict)
     certificates: dict[Key, Certificate] = field(default_factory=dict)
     moves: dict[tuple[str, str], list[Fact]] = field(default_factory=dict)
+    roles: dict[tuple[str, str], list[Fact]] = field(default_factory=dict)
+    holdings: dict[str, dict[str, Holding]] = field(default_factory=dict)
+    teams: dict[str, dict[Team, Count]] = field(default_factory=dict)
+    shifts: list[Shift] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     accepted: set[tuple[str, str]] = field(default_factory=set)
     waiting: list[tuple[Event, str]] = field(default_factory=list)
     released: list[tuple[Event, str]] = field(default_factory=list)
     dead_letters: int = 0
     now: datetime = BEFORE
+    ending: datetime = BEFORE
 
     def play(self, lines: list[Json]) -> None:
         """Deliver all lines, an hour a step; steps in which nothing is due are passed over."""
@@ -83,6 +105,7 @@ class Replay:
         return min(dues, default=None)
 
     def _step_to(self, end: datetime, arrived: list[Event]) -> None:
+        self.ending = end
         for event in arrived:
             reason = self._take(event, early=event.time - event.heard > AHEAD)
             if reason:
@@ -114,9 +137,14 @@ class Replay:
         self.accepted.add((event.source, event.id))
         for fact in facts:
             self._fold(fact)
+            self._recount(fact.customer, fact.person, fact)
         return None
 
     def _fold(self, fact: Fact) -> None:
+        if fact.kind in ("joined", "moved"):
+            self.roles.setdefault((fact.customer, fact.person), []).append(fact)
+        if fact.kind == "moved":
+            return
         if fact.kind in ("joined", "left"):
             known = self.moves.setdefault((fact.customer, fact.person), [])
             known.append(fact)
@@ -130,6 +158,7 @@ class Replay:
             enrolment = self.enrolments.setdefault(key, Enrolment())
             enrolment.facts.append(fact)
             course = self.directory.course(fact.subject)
+            enrolment.certificate = course.get("certificate")
             if fact.kind in ("started", "module", "failed"):
                 enrolment.patience = timedelta(days=course.get("patience_days", 14))
             self._judge_silence(key, fact)
@@ -214,6 +243,81 @@ class Replay:
                 alert = self._open("certification_earned", key)
                 if alert:
                     self._close(alert, "resolved", None)
+                self._recount(*key[:2], None)
+
+    def _recount(self, customer: str, person: str, fact: Fact | None) -> None:
+        """Count the customer's teams anew, and see which requirements they now meet or miss."""
+        people = self.holdings.setdefault(customer, {})
+        before, held = self.teams.get(customer, {}), people.get(person, Holding())
+        people[person] = self.holding(customer, person)
+        self.teams[customer] = count(people.values())
+        for asked in self.directory.asked:
+            old = before.get(asked.team, Count())
+            new = self.count(customer, asked.team)
+            was, now = old.is_complete(asked.target), new.is_complete(asked.target)
+            if (old.people, old.share(asked.target)) != (new.people, new.share(asked.target)):
+                step = (self.ending, customer, asked, person, fact)
+                self.shifts.append(Shift(*step, was, now))
+            key = (customer, asked.id)
+            if now and not was and fact and fact.kind in ACHIEVED:
+                meant = asked.team in held.teams and asked.target not in held.met
+                if meant and asked.target in people[person].met and fact.heard - fact.time <= LATE:
+                    causes = frozenset([fact.cause])
+                    self._want("team_milestone", key, fact.time, causes, fact)
+            alert = self._open("team_milestone", key)
+            if was and not now and alert:
+                revoked = fact is not None and fact.kind == "revoked"
+                self._close(alert, "corrected" if revoked else "resolved", fact)
+
+    def holding(self, customer: str, person: str) -> Holding:
+        """What one person has, from all that is known of her."""
+        courses, scores = set[str](), list[Decimal]()
+        met, waived, spared = set[Target](), set[Target](), set[Target]()
+        for key, enrolment in self.enrolments.items():
+            if key[:2] != (customer, person):
+                continue
+            status, target = self.status(key), ("course", key[2])
+            if status not in ("withdrawn", "waived"):
+                courses.add(key[2])
+            if status == "completed":
+                met.add(target)
+            if status == "waived":
+                waived.add(target)
+                spared |= {("certificate", name) for name in (enrolment.certificate,) if name}
+            passed = [one for run in self.runs(key) for one in run.attempts("completed")]
+            passed.sort(key=lambda one: (one.time, one.facts[0].cause))
+            scores += [one.score for one in passed if one.score is not None][-1:]
+        for key, certificate in self.certificates.items():
+            latest = self.chains(key)[-1:] if key[:2] == (customer, person) else []
+            if latest and certificate.status(latest[0]) == "valid":
+                met.add(("certificate", key[2]))
+        told = sorted(self.roles.get((customer, person), []), key=lambda one: (one.time, one.cause))
+        return Holding(
+            active=not is_gone(self.moves_of((customer, person, ""))),
+            role=next((one.role for one in reversed(told) if one.role), ""),
+            level=next((one.level for one in reversed(told) if one.level), ""),
+            courses=frozenset(courses),
+            met=frozenset(met),
+            waived=frozenset(waived | spared - met),
+            scores=tuple(scores),
+        )
+
+    def count(self, customer: str, team: Team) -> Count:
+        return self.teams.get(customer, {}).get(team, Count())
+
+    def status(self, key: Key) -> str:
+        run = self.runs(key)[-1]
+        if run.outcome:
+            certificate = (*key[:2], self.directory.course(key[2]).get("certificate", ""))
+            held = self.certificates.get(certificate)
+            completed = run.outcome[0] == "completed"
+            return "expired" if completed and held and held.reached else run.outcome[0]
+        if self.enrolments[key].stalled:
+            return "abandoned"
+        done = run.activity()
+        if done:
+            return "failed" if done[-1][1] == "failed" else "in_progress"
+        return "not_started"
 
     def chains(self, key: Key) -> list[Chain]:
         return self.certificates[key].chains(self.directory.zone(key[0]))
@@ -232,7 +336,7 @@ class Replay:
     def moves_of(self, key: Key) -> list[Fact]:
         return in_order(self.moves.get(key[:2], []))
 
-    def _open(self, kind: str, key: Key) -> Alert | None:
+    def _open(self, kind: str, key: tuple[str, ...]) -> Alert | None:
         found = [
             alert
             for alert in self.alerts
@@ -241,7 +345,7 @@ class Replay:
         assert len(found) <= 1, f"{kind} {key}: two are open"
         return found[0] if found else None
 
-    def _find(self, kind: str, key: Key, episode: datetime) -> Alert | None:
+    def _find(self, kind: str, key: tuple[str, ...], episode: datetime) -> Alert | None:
         """The alert of that episode, whatever became of it."""
         for alert in self.alerts:
             if (alert.kind, alert.key, alert.episode) == (kind, key, episode):
@@ -249,7 +353,12 @@ class Replay:
         return None
 
     def _want(
-        self, kind: str, key: Key, at: datetime, causes: frozenset[str], fact: Fact | None
+        self,
+        kind: str,
+        key: tuple[str, ...],
+        at: datetime,
+        causes: frozenset[str],
+        fact: Fact | None,
     ) -> None:
         """Have an alert open: the open one amended, a closed one opened again, or a new one."""
         alert, known = self._open(kind, key), self._find(kind, key, at)

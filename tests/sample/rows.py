@@ -9,9 +9,10 @@ from typing import Any
 
 from schemas.exports import EXPORTS
 
-from .courses import Run, is_gone
+from .courses import is_gone
 from .door import Json
-from .replay import Key, Replay
+from .replay import Replay
+from .teams import ratio
 
 
 def rows(replay: Replay, kind: str) -> list[Json]:
@@ -21,6 +22,9 @@ def rows(replay: Replay, kind: str) -> list[Json]:
         "training": _training,
         "attempts": _attempts,
         "certificates": _certificates,
+        "coverage": _coverage,
+        "teams": _teams,
+        "targets": _targets,
     }[kind](replay)
     columns = EXPORTS[kind]
     rows = [{column: _plain(row[column]) for column in columns} for row in made]
@@ -49,7 +53,7 @@ def _training(replay: Replay) -> Iterator[Json]:
         outcome = run.outcome
         yield {
             **dict(zip(("customer", "person", "course"), key, strict=True)),
-            "status": _status(replay, key, run),
+            "status": replay.status(key),
             "active": not is_gone(replay.moves_of(key)),
             "started_at": run.started_at,
             "completed_at": outcome[1] if outcome and outcome[0] == "completed" else None,
@@ -61,20 +65,6 @@ def _training(replay: Replay) -> Iterator[Json]:
             "created_at": min(heard),
             "updated_at": max(heard),
         }
-
-
-def _status(replay: Replay, key: Key, run: Run) -> str:
-    if run.outcome:
-        certificate = (*key[:2], replay.directory.course(key[2]).get("certificate", ""))
-        held = replay.certificates.get(certificate)
-        completed = run.outcome[0] == "completed"
-        return "expired" if completed and held and held.reached else run.outcome[0]
-    if replay.enrolments[key].stalled:
-        return "abandoned"
-    done = run.activity()
-    if done:
-        return "failed" if done[-1][1] == "failed" else "in_progress"
-    return "not_started"
 
 
 def _attempts(replay: Replay) -> Iterator[Json]:
@@ -94,20 +84,69 @@ def _attempts(replay: Replay) -> Iterator[Json]:
 def _certificates(replay: Replay) -> Iterator[Json]:
     for key, certificate in replay.certificates.items():
         for chain in replay.chains(key)[-1:]:
-            lapsed = certificate.reached
             numbers = [award.number for award in chain.awards if award.number]
             days = [award.last_day for award in chain.awards if award.last_day]
             courses = [fact.course for fact in chain.facts if fact.course]
             yield {
                 **dict(zip(("customer", "person", "certificate"), key, strict=True)),
                 "course": (courses or replay.directory.granting(key[2]))[0],
-                "status": "revoked" if chain.revoked else "expired" if lapsed else "valid",
+                "status": certificate.status(chain),
                 "earned_at": chain.awards[0].time,
                 "renewed_at": chain.awards[-1].time if len(chain.awards) > 1 else None,
                 "number": numbers[-1] if numbers else None,
                 "last_day": days[-1] if days else None,
                 "revoked_at": chain.revoked.time if chain.revoked else None,
             }
+
+
+def _coverage(replay: Replay) -> Iterator[Json]:
+    for customer in replay.directory.customers:
+        for asked in replay.directory.asked:
+            count = replay.count(customer, asked.team)
+            share = count.share(asked.target)
+            yield {
+                "customer": customer,
+                "requirement": asked.id,
+                **_named(asked.team, asked.target),
+                "people": count.people,
+                "met": share.met,
+                "waived": share.waived,
+                "percent": ratio(100 * share.met, count.people - share.waived),
+            }
+
+
+def _teams(replay: Replay) -> Iterator[Json]:
+    for customer, teams in replay.teams.items():
+        for team, count in teams.items():
+            yield {
+                "customer": customer,
+                **_named(team),
+                "people": count.people,
+                "enrolled": count.enrolled,
+                "enrolment_rate": ratio(100 * count.enrolled, count.people),
+                "scored": count.scored,
+                "average_score": ratio(count.score_sum, count.scored),
+            }
+
+
+def _targets(replay: Replay) -> Iterator[Json]:
+    for customer, teams in replay.teams.items():
+        for team, count in teams.items():
+            for target, share in count.shares.items():
+                yield {
+                    "customer": customer,
+                    **_named(team, target),
+                    "people": count.people,
+                    "enrolled": share.enrolled,
+                    "met": share.met,
+                    "waived": share.waived,
+                }
+
+
+def _named(*parts: tuple[str, str] | None) -> Json:
+    """A team, and a target where one is given, in columns."""
+    columns = ("role", "level", "target_kind", "target")
+    return dict(zip(columns, (name for part in parts for name in part or ()), strict=False))
 
 
 def summary(replay: Replay) -> Json:

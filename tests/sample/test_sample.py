@@ -59,9 +59,10 @@ def counted(replay: Replay) -> Counter[str]:
     for alert in replay.alerts:
         if alert.kind != "training_abandoned" or not alert.card:
             continue
-        stalls[alert.key] += 1
-        zone = replay.directory.zone(alert.key[0])
-        began = alert.at - replay.enrolments[alert.key].patience
+        customer, person, course = alert.key
+        stalls[customer, person, course] += 1
+        zone = replay.directory.zone(customer)
+        began = alert.at - replay.enrolments[customer, person, course].patience
         cases["return"] += alert.status == "resolved"
         cases["late withdrawal"] += alert.status == "withdrawn"
         cases["daylight saving"] += (
