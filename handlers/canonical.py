@@ -86,6 +86,18 @@ def _meant(
             return (_course(data, heard),)
         case incoming.CourseRetired():
             return (facts.CourseRetired(**heard, course=opaque(data.course)),)
+        case incoming.RequirementDescribed():
+            asked = facts.RequirementDescribed(
+                **heard,
+                requirement=opaque(data.requirement),
+                role=_id(data.role),
+                level=_id(data.level),
+                course=_id(data.course),
+                certificate=_id(data.certificate),
+            )
+            return (asked,)
+        case incoming.RequirementRetired():
+            return (facts.RequirementRetired(**heard, requirement=opaque(data.requirement)),)
     raise TypeError(f"{type(data).__name__} has no canonical fact; add it to handlers/canonical.py")
 
 

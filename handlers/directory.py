@@ -24,6 +24,8 @@ from schemas.incoming import (
     PersonJoined,
     PersonLeft,
     PersonRef,
+    RequirementDescribed,
+    RequirementRetired,
     RoleChanged,
     TrainingCompleted,
 )
@@ -49,6 +51,8 @@ OF_DIRECTORY = (
     RoleChanged,
     CourseDescribed,
     CourseRetired,
+    RequirementDescribed,
+    RequirementRetired,
 )
 
 OF_MEMBER = (PersonJoined, PersonLeft, RoleChanged)

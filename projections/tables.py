@@ -80,6 +80,7 @@ training = _live(
     Column("stalled_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("certificate", Text, comment="that it earns, as the catalogue said at the last fact"),
     fill=70,
 )
 
@@ -109,6 +110,19 @@ certificates = _live(
     Column("last_day", Date),
     Column("revoked_at", Instant),
     fill=80,
+)
+
+teams = _live(
+    "teams",
+    Column("customer", Text, primary_key=True),
+    Column("role", Text, primary_key=True, comment="or `any`"),
+    Column("level", Text, primary_key=True, comment="or `any`"),
+    Column("people", Integer, nullable=False),
+    Column("enrolled", Integer, nullable=False),
+    Column("scored", Integer, nullable=False),
+    Column("score_sum", Numeric, nullable=False),
+    Column("targets", JSONB, nullable=False, comment="list of {kind, id, enrolled, met, waived}"),
+    fill=50,
 )
 
 alerts = _live(
@@ -144,7 +158,16 @@ alert_versions = _live(
     fill=100,
 )
 
-REBUILT = (states, remembered, training, attempts, certificates, alerts, alert_versions)
+REBUILT = (
+    states,
+    remembered,
+    training,
+    attempts,
+    certificates,
+    teams,
+    alerts,
+    alert_versions,
+)
 
 positions = Table(
     "positions",
@@ -243,6 +266,19 @@ course_facts = Table(
     Column("next_courses", ARRAY(Text)),
     Column("retired", Boolean),
     Index("course_facts_certificate", "certificate"),
+)
+
+requirement_facts = Table(
+    "requirement_facts",
+    metadata,
+    Column("requirement", Text, primary_key=True),
+    Column("source_id", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("role", Text),
+    Column("level", Text),
+    Column("target_kind", Text, comment="course or certificate"),
+    Column("target", Text),
+    Column("retired", Boolean),
 )
 
 directory_version = Table(

@@ -1,12 +1,13 @@
 """What do analysts read? Views with stable names over rebuildable tables, people and the ledger."""
 
 
-def _latest(column: str) -> str:
+def _latest(column: str, *, named: bool = True) -> str:
     """The last writer's word for a column, by (time, id); facts that leave it out do not count."""
-    return (
-        f"(array_agg({column} ORDER BY at DESC, source_id DESC)"
-        f" FILTER (WHERE {column} IS NOT NULL))[1] AS {column}"
+    latest = (
+        f'(array_agg({column} ORDER BY at DESC, source_id COLLATE "C" DESC)'
+        f" FILTER (WHERE {column} IS NOT NULL))[1]"
     )
+    return f"{latest} AS {column}" if named else latest
 
 
 CUSTOMERS = f"""
@@ -26,10 +27,19 @@ SELECT course, {_latest("name")}, {_latest("type")}, {_latest("modules")},
 FROM course_facts GROUP BY course
 """
 
+REQUIREMENTS = f"""
+-- what is required of whom now? (nothing, until a target is told)
+SELECT requirement, coalesce({_latest("role", named=False)}, 'any') AS role,
+       coalesce({_latest("level", named=False)}, 'any') AS level,
+       {_latest("target_kind")}, {_latest("target")},
+       coalesce(bool_or(retired), false) AS retired
+FROM requirement_facts GROUP BY requirement
+"""
+
 MEMBERS = f"""
 -- who belongs to which customer now, in which role
 SELECT customer, person,
-       (array_agg(kind ORDER BY at DESC, (kind = 'left') DESC, source_id DESC)
+       (array_agg(kind ORDER BY at DESC, (kind = 'left') DESC, source_id COLLATE "C" DESC)
         FILTER (WHERE kind IN ('joined', 'left')))[1] = 'joined' AS active,
        {_latest("role")}, {_latest("level")}
 FROM membership_facts GROUP BY customer, person
@@ -88,6 +98,7 @@ FROM alerts a LEFT JOIN deliveries d ON d.alert = a.alert
 VIEWS = {
     "customers": CUSTOMERS,
     "courses": COURSES,
+    "requirements": REQUIREMENTS,
     "members": MEMBERS,
     "user_training": USER_TRAINING,
     "certificate_register": CERTIFICATE_REGISTER,

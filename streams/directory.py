@@ -29,6 +29,8 @@ from schemas.incoming import (
     OfPerson,
     PersonJoined,
     PersonLeft,
+    RequirementDescribed,
+    RequirementRetired,
     RoleChanged,
     TrainingCompleted,
 )
@@ -308,6 +310,12 @@ def _fact(placed: Placed) -> tuple[str, dict[str, Any]]:
             return "course_facts", {"course": opaque(data.course), **told, **_course(data)}
         case CourseRetired():
             return "course_facts", {"course": opaque(data.course), **told, "retired": True}
+        case RequirementDescribed():
+            asked = {"requirement": opaque(data.requirement), **told, **_requirement(data)}
+            return "requirement_facts", asked
+        case RequirementRetired():
+            asked = {"requirement": opaque(data.requirement), **told, "retired": True}
+            return "requirement_facts", asked
         case PersonJoined() | PersonLeft() | RoleChanged() if placed.route:
             kinds = {PersonJoined: "joined", PersonLeft: "left", RoleChanged: "changed"}
             role, level = (None, None) if isinstance(data, PersonLeft) else (data.role, data.level)
@@ -346,6 +354,17 @@ def _course(data: CourseDescribed) -> dict[str, Any]:
         "validity_months": data.validity_months,
         "patience_days": data.patience_days,
         "next_courses": None if after is None else [opaque(course) for course in after],
+    }
+
+
+def _requirement(data: RequirementDescribed) -> dict[str, Any]:
+    target = data.course or data.certificate
+    kind = "course" if data.course else "certificate"
+    return {
+        "role": data.role and opaque(data.role),
+        "level": data.level and opaque(data.level),
+        "target_kind": kind if target else None,
+        "target": target and opaque(target),
     }
 
 

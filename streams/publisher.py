@@ -35,6 +35,8 @@ from schemas.incoming import (
     OfPerson,
     PersonJoined,
     PersonLeft,
+    RequirementDescribed,
+    RequirementRetired,
     RoleChanged,
 )
 from schemas.topics import DIRECTORY, TRAINING
@@ -152,6 +154,8 @@ def destination(data: Incoming) -> tuple[str, str]:
             return TRAINING, customer or next(name for name in given if name)
         case CourseDescribed() | CourseRetired():
             return DIRECTORY, data.course
+        case RequirementDescribed() | RequirementRetired():
+            return DIRECTORY, data.requirement
         case CustomerDescribed() | CustomerEnded() | PersonJoined() | PersonLeft() | RoleChanged():
             return DIRECTORY, data.customer
         case _:

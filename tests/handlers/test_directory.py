@@ -356,6 +356,13 @@ OF_DIRECTORY: dict[str, Any] = {
         "next_courses": ["ada@acme.example", "hub"],
     },
     "course.retired.v1": {"course": "git"},
+    "requirement.described.v1": {
+        "requirement": "ada@acme.example",
+        "role": "ada@acme.example",
+        "level": "senior",
+        "certificate": "ada@acme.example",
+    },
+    "requirement.retired.v1": {"requirement": "ada@acme.example"},
 }
 OF_COURSE: dict[str, dict[str, Any]] = {
     "training.enrolled.v1": {},

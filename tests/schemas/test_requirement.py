@@ -17,7 +17,7 @@ def _told(**data: Any) -> bytes:
 
 
 def test_a_requirement_asks_for_a_course_or_a_certificate_and_never_for_both() -> None:
-    with pytest.raises(Unreadable, match="^/data: .*`course` or the `certificate`") as refused:
+    with pytest.raises(Unreadable, match=r"^/data: .*`course` or the `certificate`") as refused:
         parse(_told(requirement="R", course="reporting", certificate="reporting-pro"))
     assert refused.value.reason == "data"
 
@@ -27,5 +27,5 @@ def test_a_requirement_may_name_nothing_but_itself() -> None:
 
 
 def test_a_requirement_without_its_id_is_refused() -> None:
-    with pytest.raises(Unreadable, match="^/data/requirement: "):
+    with pytest.raises(Unreadable, match=r"^/data/requirement: "):
         parse(_told(role="admin"))

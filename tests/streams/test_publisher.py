@@ -45,6 +45,8 @@ def test_the_example_in_its_docstring_works(system: System) -> None:
         ("role.changed.v1", "intake.directory", "acme"),
         ("course.described.v1", "intake.directory", "reporting"),
         ("course.retired.v1", "intake.directory", "reporting"),
+        ("requirement.described.v1", "intake.directory", "admins-report"),
+        ("requirement.retired.v1", "intake.directory", "admins-report"),
         ("training.enrolled.v1", "intake.training", "acme"),
         ("training.completed.v1", "intake.training", "acme"),
         ("certificate.revoked.v1", "intake.training", "acme"),
