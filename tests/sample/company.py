@@ -144,7 +144,15 @@ class Company:
             health=rng.randrange(45, 98),
         )
 
-    def hire(self, account: Account, *, listed: bool = True, prompt: bool = True) -> Person:
+    def hire(
+        self,
+        account: Account,
+        *,
+        listed: bool = True,
+        prompt: bool = True,
+        role: str | None = None,
+        level: str | None = None,
+    ) -> Person:
         """A new person of the account, listed in the directory unless told otherwise."""
         rng = self.play.rng
         name = self._names[self._hired % len(self._names)]
@@ -155,8 +163,8 @@ class Company:
             id=id,
             name=name,
             account=account,
-            role=rng.choices(("end_user", "admin", "developer"), (6, 3, 2))[0],
-            level=rng.choice(("junior", "regular", "senior")),
+            role=role or rng.choices(("end_user", "admin", "developer"), (6, 3, 2))[0],
+            level=level or rng.choice(("junior", "regular", "senior")),
             joined=self.play.start - rng.uniform(40, 700) * DAY,
             email=f"{local}@{account.host}",
             named=rng.choices(("id", "email", "shouted", "both"), (5, 3, 1, 2))[0],

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from . import moves, stories
+from . import crews, moves, stories
 from .company import ADMIN, ALONE, CAST, EXAMS, IMPORTED, ORDINARY, REPORTS, UNLISTED, Company
 from .world import (
     COURSES,
@@ -42,6 +42,16 @@ REQUIRED = (
     "known later",
     "daylight saving",
 )
+OF_TEAMS = (
+    "team reached",
+    "team reached again",
+    "silent waiver",
+    "role change",
+    "leaver",
+    "move between accounts",
+    "later requirement",
+)
+"""Required too, where there are accounts enough: a team is of one account."""
 
 
 def write(seed: int, accounts: int, days: int, end: datetime) -> Play:
@@ -57,9 +67,10 @@ def write(seed: int, accounts: int, days: int, end: datetime) -> Play:
     _repeat_at_night(play, company)
     _garble(play, company)
     _close(play, company)
+    _gather(play, company)
     put_in_order(play, {person.id for person in company.settled})
-    for what in REQUIRED:
-        if play.covered[what] < 3:
+    for what in (*REQUIRED, *OF_TEAMS):
+        if play.covered[what] < (min(3, accounts) if what in OF_TEAMS else 3):
             raise AssertionError(f"only {play.covered[what]} of {what!r} in this sample")
     return play
 
@@ -259,12 +270,35 @@ def _close(play: Play, company: Company) -> None:
             play.describe(account, heard - HOUR, heard, health=health, arr=account.arr + 5000)
 
 
+def _gather(play: Play, company: Company) -> None:
+    """What is required of whom, and the crews of which it is told how they come to it."""
+    for number, (requirement, said) in enumerate(crews.OPENING.items()):
+        heard = play.start + (85 + number) * MINUTE
+        play.require(requirement, play.start - 300 * DAY, heard, **said)
+    for account in company.accounts:
+        crews.laggards(company, account)
+    rng = play.rng
+
+    def some_day() -> datetime:
+        return play.start + rng.uniform(1, 8) * DAY
+
+    for story in crews.THRICE:
+        for number, account in enumerate(company.accounts[:3]):
+            story(company, number, account, some_day())
+    for account in company.accounts[3:4]:
+        crews.spares_and_is_heard_late(company, account, some_day())
+    crews.auditors(company, some_day())
+    crews.mentors(company, company.accounts[0], some_day())
+    crews.pioneers(company, company.accounts[-1], some_day())
+
+
 def put_in_order(play: Play, settled: set[str]) -> None:
     """Sort the lines, and see that no order within a step can matter.
 
     The directory and the LMS are read in any relative order, so what the directory says of a
     person is kept out of the steps in which she learns; and a key, which keeps the order, is
-    left out only where a settled person has one record in the step.
+    left out only where a settled person has one record in the step. What is required of teams
+    is said in steps in which nobody does anything.
     """
     learning = {
         (line.step, person)
@@ -275,6 +309,10 @@ def put_in_order(play: Play, settled: set[str]) -> None:
     kept: list[Line] = []
     for line in play.lines:
         while line.topic == DIRECTORY and any((line.step, who) in learning for who in line.about):
+            line.deliver_at += HOUR
+    busy = {line.step for line in play.lines if line.about}
+    for line in play.lines:
+        while line.requires and line.step in busy:
             line.deliver_at += HOUR
         if line.deliver_at < play.end:
             kept.append(line)

@@ -24,7 +24,7 @@ def is_known_later(play: Play, person: Person, at: datetime) -> None:
     at = learner.start(learner.later(at, 0.1, 0.5))
     at = learner.module(1, learner.later(at, 0.1, 1))
     learner.again(at + 2 * HOUR)
-    listed = _dawn(play, person, at + play.rng.uniform(0.5, 4) * DAY)
+    listed = dawn(play, person, at + play.rng.uniform(0.5, 4) * DAY)
     play.join(person, person.joined, listed)
     play.covers("known later", listed + HOUR)
     at = learner.module(2, learner.later(listed + 4 * HOUR, 0.1, 2))
@@ -37,7 +37,7 @@ def is_known_after_the_deadline(play: Play, person: Person, at: datetime) -> Non
     learner = Learner(play, person, REPORTS)
     at = learner.start(at)
     at = learner.module(1, learner.later(at, 0.2, 1))
-    listed = _dawn(play, person, at + REPORTS.patience + DAY)
+    listed = dawn(play, person, at + REPORTS.patience + DAY)
     play.join(person, person.joined, listed)
     play.covers("known later", listed + HOUR)
     learner.module(2, learner.later(listed + 4 * HOUR, 2, 5))
@@ -50,7 +50,7 @@ def is_known_when_it_is_over(play: Play, person: Person, at: datetime) -> None:
     for number in range(1, CERTIFIED.size + 1):
         at = learner.module(number, learner.later(at, 0.1, 0.5))
     at = learner.complete(learner.later(at, 0.1, 0.5), score=learner.score(passed=True))
-    listed = _dawn(play, person, at + 18 * DAY)
+    listed = dawn(play, person, at + 18 * DAY)
     play.join(person, person.joined, listed)
     play.covers("known later", listed + HOUR)
 
@@ -66,7 +66,7 @@ def is_in_two_accounts(play: Play, person: Person, second: Account, at: datetime
     told_again = len(play.lines)
     at = first.module(1, first.later(at, 0.1, 1))
     line = play.lines[told_again]
-    listed = _dawn(play, person, at + 3 * DAY)
+    listed = dawn(play, person, at + 3 * DAY)
     play.join(person, at - 5 * DAY, listed, second)
     play.deliver(
         listed + 5 * HOUR, line.topic, line.key, event=line.body["event"], about=line.about
@@ -101,7 +101,7 @@ def had_left(play: Play, person: Person, at: datetime) -> None:
     """The directory tells of the leaving only after the alert: it is withdrawn."""
     _, at = _two_modules(play, person, at)
     due = at + REPORTS.patience
-    told = _dawn(play, person, due + DAY)
+    told = dawn(play, person, due + DAY)
     play.move(person, "person.left.v1", due - 2 * DAY, told)
     play.covers("late withdrawal", told)
 
@@ -111,7 +111,7 @@ def rejoins_and_stalls(play: Play, person: Person, at: datetime) -> None:
     _, at = _two_modules(play, person, at)
     left = _leaves(play, person, at + 3 * DAY)
     back = play.later(person, left, 6, 9)
-    play.join(person, back, _dawn(play, person, back + 4 * HOUR))
+    play.join(person, back, dawn(play, person, back + 4 * HOUR))
     play.covers("rejoined", back + REPORTS.patience)
 
 
@@ -120,7 +120,7 @@ def rejoins_and_goes_on(play: Play, person: Person, at: datetime) -> None:
     learner, at = _two_modules(play, person, at)
     left = _leaves(play, person, at + 2 * DAY)
     back = play.later(person, left, 14, 16)
-    listed = _dawn(play, person, back + 4 * HOUR)
+    listed = dawn(play, person, back + 4 * HOUR)
     play.join(person, back, listed)
     at = learner.module(3, learner.later(listed + 2 * HOUR, 1, 3))
     learner.complete(learner.later(at, 0.5, 2), score=learner.score(passed=True))
@@ -158,21 +158,21 @@ def is_confused_with_another(
 
 def is_first_of_a_new_course(play: Play, person: Person, at: datetime) -> None:
     """The course is told of in the very step of its first completion."""
-    dawn = _dawn(play, person, at)
-    play.teach(LATE_COURSE, dawn - 2 * DAY, dawn)
+    told = dawn(play, person, at)
+    play.teach(LATE_COURSE, told - 2 * DAY, told)
     learner = Learner(play, person, LATE_COURSE)
-    learner.complete(dawn - 3 * MINUTE, score=learner.score(passed=True), heard=dawn)
+    learner.complete(told - 3 * MINUTE, score=learner.score(passed=True), heard=told)
 
 
 def changes_role(play: Play, person: Person, at: datetime) -> None:
     person.role = "admin" if person.role != "admin" else "end_user"
-    changed = _dawn(play, person, at)
+    changed = dawn(play, person, at)
     play.move(person, "role.changed.v1", changed - HOUR, changed, role=person.role)
 
 
 def is_promoted(play: Play, person: Person, at: datetime) -> None:
     """A new level and a new address, by which she is named from then on."""
-    changed = _dawn(play, person, at)
+    changed = dawn(play, person, at)
     person.email = f"{person.id}.new@{person.account.host}"
     play.move(person, "role.changed.v1", changed - HOUR, changed, level="senior")
     person.named = "email"
@@ -185,7 +185,7 @@ def starts_before_the_account(
     play: Play, people: list[Person], account: Account, at: datetime
 ) -> None:
     """People and their doings are heard of before their account is: all of it waits for it."""
-    described = _dawn(play, people[0], at + 3 * DAY)
+    described = dawn(play, people[0], at + 3 * DAY)
     for person in people:
         play.join(person, person.joined, described - 2 * DAY + _spread(play))
         learner = Learner(play, person, BASICS)
@@ -218,17 +218,17 @@ def _two_modules(play: Play, person: Person, at: datetime) -> tuple[Learner, dat
 
 def _leaves(play: Play, person: Person, at: datetime) -> datetime:
     left = play.work(person, at)
-    play.move(person, "person.left.v1", left, _dawn(play, person, left))
+    play.move(person, "person.left.v1", left, dawn(play, person, left))
     return left
 
 
-def _dawn(play: Play, person: Person, at: datetime) -> datetime:
+def dawn(play: Play, person: Person, at: datetime) -> datetime:
     """The next early morning, when the directory tells what is new and nobody learns."""
     local = at.astimezone(person.account.zone)
-    dawn = local.replace(hour=4, minute=20, second=0, microsecond=0)
-    if dawn <= local:
-        dawn += DAY
-    return dawn.astimezone(UTC) + _spread(play)
+    early = local.replace(hour=4, minute=20, second=0, microsecond=0)
+    if early <= local:
+        early += DAY
+    return early.astimezone(UTC) + _spread(play)
 
 
 def _spread(play: Play) -> timedelta:

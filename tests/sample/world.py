@@ -149,6 +149,11 @@ class Line:
     about: tuple[str, ...] = ()
 
     @property
+    def requires(self) -> bool:
+        """Whether it says what is required of teams."""
+        return str(self.body.get("event", {}).get("type", "")).startswith("requirement.")
+
+    @property
     def step(self) -> datetime:
         """The end of the step that delivers it."""
         full = self.deliver_at.replace(minute=0, second=0, microsecond=0)
@@ -239,6 +244,18 @@ class Play:
         said = {name: value for name, value in data.items() if value is not None}
         event = self.event("course.described.v1", at, said, source=CRM)
         self.deliver(heard, DIRECTORY, course.id, event=event)
+
+    def require(self, requirement: str, at: datetime, heard: datetime, **said: str) -> None:
+        """Something is required of a role and level, or required differently."""
+        data = {"requirement": requirement, **said}
+        event = self.event("requirement.described.v1", at, data, source=CRM)
+        self.deliver(heard, DIRECTORY, requirement, event=event)
+
+    def drop(self, requirement: str, at: datetime, heard: datetime) -> None:
+        """It is required no more."""
+        data = {"requirement": requirement}
+        event = self.event("requirement.retired.v1", at, data, source=CRM)
+        self.deliver(heard, DIRECTORY, requirement, event=event)
 
     def move(
         self,
