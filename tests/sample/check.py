@@ -58,8 +58,9 @@ def counts(connection: Connection) -> dict[str, Any]:
     return {
         "alerts": alerts,
         "rows": {
-            name: one(f"SELECT count(*) FROM {name}")
-            for name in ("training", "attempts", "certificates")
+            kind: sum(1 for _ in exports.rows(connection, kind))
+            for kind in EXPORTS
+            if kind != "alerts"
         },
         "dead_letters": one("SELECT count(*) FROM dead_letters"),
         "quarantined": by("SELECT reason, count(*) FROM quarantine GROUP BY 1 ORDER BY 1"),

@@ -1,7 +1,8 @@
 """What do people hold, where do they count, and when has a team all that is required of it?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from .door import Event
@@ -17,15 +18,19 @@ Team = tuple[str, str]
 
 @dataclass(frozen=True)
 class Requirement:
-    """What is asked of a team, as of all that was said; `target` is None until one is told."""
+    """What is asked of a team, as of all that was said; `target` is None until one is told.
+
+    `heard` is when it was first heard of.
+    """
 
     id: str
     team: Team
     target: Target | None
     retired: bool
+    heard: datetime
 
     @staticmethod
-    def told(id: str, events: Iterable[Event]) -> "Requirement":
+    def told(id: str, events: Sequence[Event]) -> "Requirement":
         role, level, target, retired = ANY, ANY, None, False
         for event in sorted(events, key=lambda event: (event.time, event.cause)):
             retired = event.wire == "requirement.retired.v1"
@@ -36,7 +41,7 @@ class Requirement:
             for kind in ("course", "certificate"):
                 if kind in event.data:
                     target = kind, event.data[kind]
-        return Requirement(id, (role, level), target, retired)
+        return Requirement(id, (role, level), target, retired, events[0].heard)
 
 
 @dataclass(frozen=True)

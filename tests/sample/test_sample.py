@@ -18,9 +18,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schemas.envelope import Unreadable, parse
-from tests.sample.generate import REQUIRED, instant, put_in_order, write
-from tests.sample.replay import Replay
+from schemas.exports import EXPORTS
+from tests.sample.generate import OF_TEAMS, REQUIRED, instant, put_in_order, write
+from tests.sample.replay import Replay, Shift
 from tests.sample.rows import rows, summary
+from tests.sample.teams import count
 from tests.sample.world import DAY, DIRECTORY, HOUR, MINUTE, TRAINING, Play, midnight
 
 ROOT = Path(__file__).parents[2]
@@ -91,10 +93,41 @@ def counted(replay: Replay) -> Counter[str]:
             if reason == "unknown" and event.wire == "training.started.v1"
         }
     )
+    return cases + of_teams(replay)
+
+
+def of_teams(replay: Replay) -> Counter[str]:
+    """The cases of what is required of teams."""
+    cases: Counter[str] = Counter()
+    alerts = [alert for alert in replay.alerts if alert.kind == "team_milestone"]
+    causes = frozenset[str]().union(*(alert.causes for alert in alerts))
+    cases["team reached"] = len(alerts)
+    cases["team reached again"] = sum(n > 1 for n in Counter(one.key for one in alerts).values())
+    first = replay.shifts[0].step
+    went: dict[str, set[tuple[str, str]]] = {}
+    later: set[tuple[str, str]] = set()
+    for shift in replay.shifts:
+        if shift.requirement.heard > first:
+            later.add((shift.customer, shift.requirement.id))
+        if shift.fact is None:
+            continue
+        turned = shift.is_complete != shift.was_complete
+        silent = turned and shift.is_complete and shift.fact.cause not in causes
+        cases["role change"] += shift.fact.kind == "moved"
+        cases["leaver"] += turned and shift.fact.kind == "left"
+        cases["silent waiver"] += silent and shift.fact.kind == "waived"
+        if shift.fact.kind in ("left", "joined"):
+            went.setdefault(shift.person, set()).add((shift.fact.kind, shift.customer))
+    cases["later requirement"] = len(later)
+    cases["move between accounts"] = sum(
+        any(("left", one) in moves for _, one in moves)
+        and any(kind == "joined" and ("left", one) not in moves for kind, one in moves)
+        for moves in went.values()
+    )
     return cases
 
 
-@pytest.mark.parametrize("case", REQUIRED)
+@pytest.mark.parametrize("case", [*REQUIRED, *OF_TEAMS])
 def test_every_required_case_comes_out_three_times(sample: Sample, case: str) -> None:
     assert counted(sample.replay)[case] >= 3
 
@@ -139,9 +172,34 @@ def test_no_order_within_a_step_can_matter(sample: Sample) -> None:
     ]
     replay = Replay()
     replay.play([json.loads(text, parse_float=Decimal) for text in turned])
-    for kind in ("alerts", "training", "attempts", "certificates"):
+    for kind in EXPORTS:
         assert rows(replay, kind) == rows(sample.replay, kind)
     assert summary(replay) == summary(sample.replay)
+
+
+def test_no_two_people_decide_on_one_requirement_of_an_account_in_a_step(sample: Sample) -> None:
+    """Who came last would be a matter of chance; so would what was required when they came."""
+    shifts: dict[tuple[datetime, str, str], list[Shift]] = {}
+    for shift in sample.replay.shifts:
+        shifts.setdefault((shift.step, shift.customer, shift.requirement.id), []).append(shift)
+    decided = [
+        together
+        for together in shifts.values()
+        if any(shift.was_complete != shift.is_complete for shift in together)
+    ]
+    assert len(decided) >= 30
+    for together in decided:
+        assert len({shift.person for shift in together}) == 1, together
+    said = {line.step for line in sample.play.lines if line.requires}
+    assert not said & {line.step for line in sample.play.lines if line.about}
+
+
+def test_what_is_counted_step_by_step_is_what_is_counted_at_the_end(sample: Sample) -> None:
+    replay = sample.replay
+    for customer, people in replay.holdings.items():
+        anew = {person: replay.holding(customer, person) for person in people}
+        assert people == anew
+        assert replay.teams[customer] == count(anew.values())
 
 
 def test_what_the_directory_says_of_a_person_is_kept_out_of_the_steps_she_learns_in(
