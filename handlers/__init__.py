@@ -6,19 +6,27 @@ from . import (
     alerts,
     catalogue,
     certification,
+    demands,
     enrolment,
+    holdings,
     offers,
+    requirements,
     standing,
+    teams,
 )
 from .handler import Handler
 
 HANDLERS: tuple[Handler, ...] = (
     catalogue,
     offers,
+    requirements,
+    demands,
     account,
     standing,
     enrolment,
     certification,
     abandonment,
+    holdings,
+    teams,
     alerts,
 )

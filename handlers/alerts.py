@@ -8,6 +8,7 @@ from datetime import datetime
 
 from schemas.alerts import (
     CERTIFICATION_EARNED,
+    TEAM_MILESTONE,
     TRAINING_ABANDONED,
     AlertChanged,
     Status,
@@ -23,7 +24,7 @@ VERSION = 1
 ACCEPTS = (AlertWanted, AlertUnwanted, AlertMissed)
 Read = None
 
-RULE_VERSIONS = {CERTIFICATION_EARNED: 1, TRAINING_ABANDONED: 1}
+RULE_VERSIONS = {CERTIFICATION_EARNED: 1, TRAINING_ABANDONED: 1, TEAM_MILESTONE: 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ class Certificate:
         return self.chains[-1] if self.chains else None
 
     @property
+    def held(self) -> bool:
+        """Whether it is valid, as far as ticks have seen."""
+        return self.latest is not None and not self.latest.revoked_at and not self.lapsed
+
+    @property
     def lapse(self) -> datetime | None:
         """When the latest chain lapses, unless it was revoked."""
         return self.latest.lapse if self.latest and not self.latest.revoked_at else None

@@ -23,6 +23,7 @@ from .derived import (
     CertificateEarned,
     CertificateLapsed,
     Derived,
+    HoldingChanged,
     ValidityChanged,
 )
 from .handler import joined, once
@@ -143,6 +144,17 @@ def _changes(
     before: Certificate, after: Certificate, at: datetime, trigger: Trigger
 ) -> list[Derived]:
     changes: list[Derived] = []
+    if after.held != before.held or not before.facts:
+        changes.append(
+            HoldingChanged(
+                customer=after.customer,
+                at=at,
+                trigger=trigger,
+                person=after.person,
+                certificate=after.certificate,
+                held=after.held,
+            )
+        )
     for course in after.courses:
         known = before.validity if course in before.courses else NEVER_LAPSED
         if after.validity != known:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal, NamedTuple
 
 from schemas.alerts import Status, Value
 from schemas.facts import Trigger
+
+from .headcount import NOBODY, Headcount, Target
 
 HISTORY = timedelta(hours=48)
 """What was heard longer than this after it happened is history, and alerts nobody."""
@@ -58,6 +61,26 @@ class Clock:
         return self.heard - self.deadline > HISTORY
 
 
+class Taking(NamedTuple):
+    """How a person stands to a course; `waives`: the certificate that its waiver spares her."""
+
+    status: Literal["enrolled", "completed", "waived", "withdrawn"]
+    score: Decimal | None = None
+    waives: str | None = None
+
+    @property
+    def enrolled(self) -> bool:
+        return self.status in ("enrolled", "completed")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The teams in which a person counts, by role and level, and what she adds to each."""
+
+    teams: tuple[tuple[str, str], ...] = ()
+    adds: Headcount = NOBODY
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
     """`at`: when what is being folded happened (a tick: its `now`)."""
@@ -68,6 +91,14 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Later(Derived):
+    """What a handler tells itself, for when all else that follows from the record is folded.
+
+    Of several to one state the first stands.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferChanged(Derived):
     """Whether completing a course earns a certificate, and for how many months."""
 
@@ -75,6 +106,16 @@ class OfferChanged(Derived):
     course: str
     offered: bool
     months: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandChanged(Derived):
+    """What a requirement asks of the people of this role and level; None: nothing any more."""
+
+    role: str
+    level: str
+    requirement: str
+    target: Target | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +166,40 @@ class StallChanged(Derived):
     person: str
     course: str
     stalled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakingChanged(Derived):
+    person: str
+    course: str
+    taking: Taking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingChanged(Derived):
+    """Whether a person holds a certificate."""
+
+    person: str
+    certificate: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareChanged(Later):
+    """A person's share was `before` when the record came."""
+
+    person: str
+    before: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamMoved(Derived):
+    """A team has so much more or less; `achieved`: what one of its people has now come to meet."""
+
+    role: str
+    level: str
+    delta: Headcount
+    achieved: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

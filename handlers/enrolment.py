@@ -33,6 +33,8 @@ from .derived import (
     Presence,
     PresenceChanged,
     StallChanged,
+    Taking,
+    TakingChanged,
     Validity,
     ValidityChanged,
 )
@@ -43,7 +45,7 @@ from .standing import Standing, standing_key
 from .told import Told, kept, told
 
 NAME = "enrolment"
-VERSION = 1
+VERSION = 2
 ACCEPTS = (
     TrainingEnrolled,
     TrainingStarted,
@@ -86,6 +88,7 @@ class Enrolment:
     presence: Presence = NEVER_MOVED
     validity: Validity = NEVER_LAPSED
     stalled_at: datetime | None = None
+    certificate: str | None = None
     first_heard: datetime | None = None
     last_heard: datetime | None = None
 
@@ -132,6 +135,27 @@ class Enrolment:
             return "failed" if run.activities[-1].kind == "failed" else "in_progress"
         return "not_started"
 
+    @cached_property
+    def taking(self) -> Taking | None:
+        """What it means to her teams; the score is that of her latest passing attempt with one."""
+        if not self.runs:
+            return None
+        scored = [
+            attempt
+            for run in self.runs
+            for attempt in run.attempts
+            if attempt.outcome == "passed" and attempt.score is not None
+        ]
+        latest = max(scored, key=lambda attempt: attempt.facts[0].order, default=None)
+        score = latest.score if latest else None
+        match self.status:
+            case "waived":
+                return Taking("waived", score, self.certificate)
+            case "completed" | "withdrawn" as status:
+                return Taking(status, score)
+            case _:
+                return Taking("enrolled", score)
+
 
 State = Enrolment
 deadline = never
@@ -173,6 +197,7 @@ def evolve(state: Enrolment, event: OfEnrolment, read: Read | None) -> Enrolment
         zone=read.account.zone,
         patience=read.course.patience if active else state.patience,
         presence=read.standing.presence,
+        certificate=read.course.certificate.value if read.course.certificate else None,
         first_heard=min(heard, state.first_heard or heard),
         last_heard=max(heard, state.last_heard or heard),
     )
@@ -180,7 +205,8 @@ def evolve(state: Enrolment, event: OfEnrolment, read: Read | None) -> Enrolment
 
 def decide(event: OfEnrolment, state: Enrolment, read: Read | None) -> list[Derived]:
     changes: list[Derived] = []
-    clock = evolve(state, event, read).clock
+    after = evolve(state, event, read)
+    clock = after.clock
     if clock != state.clock:
         changes.append(
             ClockMoved(
@@ -190,6 +216,17 @@ def decide(event: OfEnrolment, state: Enrolment, read: Read | None) -> list[Deri
                 person=event.person,
                 course=event.course,
                 clock=clock,
+            )
+        )
+    if after.taking and after.taking != state.taking:
+        changes.append(
+            TakingChanged(
+                customer=event.customer,
+                at=event.at,
+                trigger=event.trigger,
+                person=event.person,
+                course=event.course,
+                taking=after.taking,
             )
         )
     if isinstance(event, TrainingCompleted) and read and read.course.certificate:

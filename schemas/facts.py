@@ -16,10 +16,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """The record being folded: its `source#id` (none for a tick), and when it was heard."""
+    """The record being folded: its `source#id` (none for a tick), when it was heard, its kind."""
 
     cause: str | None
     heard: datetime
+    wire: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Fact:
 
     @property
     def trigger(self) -> Trigger:
-        return Trigger(self.cause, self.recorded_at)
+        return Trigger(self.cause, self.recorded_at, self.WIRE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +234,7 @@ class Tick:
 
     @property
     def trigger(self) -> Trigger:
-        return Trigger(None, self.now)
+        return Trigger(None, self.now, self.WIRE)
 
 
 FACTS: tuple[type[Fact], ...] = (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handlers import HANDLERS
+from handlers.derived import Later
 from handlers.handler import Handler
 from projections.store import StateKey
 from schemas.alerts import AlertChanged
@@ -42,6 +43,7 @@ class Fold:
     changed: dict[StateKey, Any] = field(default_factory=dict)
     decided: list[tuple[int, AlertChanged]] = field(default_factory=list)
     _missing: set[StateKey] = field(default_factory=set)
+    _accepting: dict[type, tuple[Handler, ...]] = field(default_factory=dict)
 
     def fact(self, event: object, offset: int) -> None:
         """Fold one record; raises `HandlerFailed`, later `Missing` by `finish`."""
@@ -82,15 +84,30 @@ class Fold:
             raise Missing(self._missing)
 
     def _drain(self, queue: deque[tuple[Any, Handler | None]], offset: int) -> None:
-        while queue:
+        later: dict[StateKey, Later] = {}
+        while queue or later:
+            if not queue:
+                queue.append((later.pop(next(iter(later))), None))
             event, said_by = queue.popleft()
             if isinstance(event, AlertChanged):
                 self.decided.append((offset, event))
                 continue
-            for handler in HANDLERS:
-                if handler is not said_by and isinstance(event, handler.ACCEPTS):
-                    derived = self._react(handler, event, offset)
-                    queue.extend((event, handler) for event in derived)
+            for handler in self._handlers(type(event)):
+                if handler is said_by:
+                    continue
+                for derived in self._react(handler, event, offset):
+                    if isinstance(derived, Later):
+                        later.setdefault((handler.NAME, handler.key(derived)), derived)
+                    else:
+                        queue.append((derived, handler))
+
+    def _handlers(self, kind: type) -> tuple[Handler, ...]:
+        """Those that react to events of this kind, in their order."""
+        known = self._accepting.get(kind)
+        if known is None:
+            known = tuple(handler for handler in HANDLERS if issubclass(kind, handler.ACCEPTS))
+            self._accepting[kind] = known
+        return known
 
     def _react(self, handler: Handler, event: Any, offset: int) -> list[Any]:
         key = (handler.NAME, handler.key(event))
@@ -111,7 +128,7 @@ class Fold:
     ) -> Any:
         """What a handler decides and also accepts, it remembers at once."""
         for event in derived:
-            if isinstance(event, handler.ACCEPTS):
+            if isinstance(event, handler.ACCEPTS) and not isinstance(event, Later):
                 state = self._call(handler, offset, handler.evolve, state, event, read)
         return state
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handlers import HANDLERS, alerts
+from handlers.derived import Later
 from handlers.handler import Handler
 from projections.rows import rows_of
 from schemas.alerts import AlertChanged
@@ -83,14 +84,21 @@ class Fold:
         self._drain(deque((event, handler) for event in derived))
 
     def _drain(self, queue: deque[tuple[Any, Handler | None]]) -> None:
-        while queue:
+        later = dict[Key, Later]()
+        while queue or later:
+            if not queue:
+                queue.append((later.pop(next(iter(later))), None))
             event, said_by = queue.popleft()
             if isinstance(event, AlertChanged):
                 self._publish(event)
                 continue
             for handler in HANDLERS:
                 if handler is not said_by and isinstance(event, handler.ACCEPTS):
-                    queue.extend((then, handler) for then in self._react(handler, event))
+                    for then in self._react(handler, event):
+                        if isinstance(then, Later):
+                            later.setdefault((handler.NAME, handler.key(then)), then)
+                        else:
+                            queue.append((then, handler))
 
     def _react(self, handler: Handler, event: Any) -> list[Any]:
         key = (handler.NAME, handler.key(event))
@@ -108,7 +116,7 @@ class Fold:
         self, handler: Handler, key: Key, state: Any, derived: Iterable[Any], read: Any
     ) -> None:
         for event in derived:
-            if isinstance(event, handler.ACCEPTS):
+            if isinstance(event, handler.ACCEPTS) and not isinstance(event, Later):
                 state = handler.evolve(state, event, read)
         self.states[key] = state
 

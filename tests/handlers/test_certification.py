@@ -14,6 +14,7 @@ from handlers.derived import (
     AlertUnwanted,
     AlertWanted,
     CertificateLapsed,
+    HoldingChanged,
     Validity,
     ValidityChanged,
 )
@@ -47,6 +48,7 @@ YEAR_OVER = datetime(2027, 1, 4, 23, tzinfo=UTC)
 
 def test_a_grant_is_told_of_with_its_lapse() -> None:
     given(*CATALOGUE).when(granted(0, number="N1")).then(
+        said(HoldingChanged, certificate=CERTIFICATE, held=True),
         said(ValidityChanged, course=COURSE, validity=Validity((YEAR_OVER,))),
         said(
             AlertWanted,
@@ -122,6 +124,7 @@ def test_a_lapse_is_told_once_and_resolves_the_alert() -> None:
     story = (*CATALOGUE, granted(0))
     given(*story).when(tick(YEAR_OVER)).then(
         said(CertificateLapsed),
+        said(HoldingChanged, held=False),
         said(ValidityChanged, validity=Validity((YEAR_OVER,), lapsed=True)),
         said(AlertUnwanted, status="resolved"),
     )
@@ -185,7 +188,11 @@ def test_a_late_renewal_joins_two_chains_and_opens_the_first_alert() -> None:
 
 def test_a_revocation_corrects_the_alert() -> None:
     then = given(*CATALOGUE, granted(0)).when(revoked(5))
-    then.then(said(ValidityChanged, validity=Validity()), said(AlertUnwanted, status="corrected"))
+    then.then(
+        said(HoldingChanged, held=False),
+        said(ValidityChanged, validity=Validity()),
+        said(AlertUnwanted, status="corrected"),
+    )
     then.row("certificates", status="revoked", revoked_at=on(5), earned_at=on(0))
 
 
@@ -195,8 +202,9 @@ def test_what_was_revoked_never_expires() -> None:
     )
 
 
-def test_a_revocation_alone_makes_no_row() -> None:
-    assert given(*CATALOGUE).when(revoked(5)).rows("certificates") == []
+def test_a_revocation_alone_makes_no_row_but_its_person_is_heard_of() -> None:
+    then = given(*CATALOGUE).when(revoked(5)).then(said(HoldingChanged, held=False))
+    assert then.rows("certificates") == []
 
 
 def test_a_revocation_after_the_lapse_ends_nothing() -> None:

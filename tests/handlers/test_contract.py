@@ -30,11 +30,15 @@ def test_names_are_unique_and_stand_for_good() -> None:
     assert [handler.NAME for handler in HANDLERS] == [
         "catalogue",
         "offers",
+        "requirements",
+        "demands",
         "account",
         "standing",
         "enrolment",
         "certification",
         "abandonment",
+        "holdings",
+        "teams",
         "alerts",
     ]
 

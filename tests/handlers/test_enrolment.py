@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from handlers import enrolment
-from handlers.derived import CertificateEarned, ClockMoved
+from handlers.derived import CertificateEarned, ClockMoved, Taking, TakingChanged
 from schemas.facts import Fact
 
 from .fold import Fold
@@ -256,9 +256,51 @@ def test_a_revocation_leaves_a_course_completed() -> None:
 
 def test_a_completion_earns_the_certificate_that_the_catalogue_names() -> None:
     given(*CATALOGUE).when(completed(1, score=Decimal(80))).then(
-        said(CertificateEarned, certificate=CERTIFICATE, course=COURSE, score=Decimal(80))
+        said(TakingChanged, taking=Taking("completed", Decimal(80))),
+        said(CertificateEarned, certificate=CERTIFICATE, course=COURSE, score=Decimal(80)),
     )
-    given().when(completed(1)).then()
+    given().when(completed(1)).then(said(TakingChanged))
+
+
+@pytest.mark.parametrize(
+    ("fact", "taking"),
+    [
+        (enrolled(1), Taking("enrolled")),
+        (failed(1, score=Decimal(40)), Taking("enrolled")),
+        (completed(1, score=Decimal(80)), Taking("completed", Decimal(80))),
+        (waived(1), Taking("waived", None, CERTIFICATE)),
+        (withdrawn(1), Taking("withdrawn")),
+    ],
+)
+def test_teams_hear_how_she_stands_to_the_course(fact: Fact, taking: Taking) -> None:
+    then = given(*CATALOGUE).when(fact)
+    assert [e.taking for e in then.events if isinstance(e, TakingChanged)] == [taking]
+
+
+def test_progress_that_changes_no_count_is_told_to_no_team() -> None:
+    for fact in (started(1), module(2), failed(3), enrolled(4)):
+        heard = given(*CATALOGUE, enrolled(0), started(0.5)).when(fact).events
+        assert not [event for event in heard if isinstance(event, TakingChanged)]
+
+
+def test_a_teams_score_is_that_of_her_latest_passing_attempt_of_all_runs() -> None:
+    def score(*facts: Fact) -> object:
+        then = given(*facts[:-1]).when(facts[-1])
+        (state,) = [state for key, state in then.fold.states.items() if key[0] == "enrolment"]
+        return state.taking.score
+
+    first = (completed(1, score=Decimal(90), attempt=1), enrolled(5))
+    assert score(*first) == Decimal(90)
+    assert score(*first, completed(6, attempt=1)) == Decimal(90)
+    assert score(*first, failed(6, score=Decimal(30), attempt=1)) == Decimal(90)
+    assert score(*first, completed(6, score=Decimal(70), attempt=1)) == Decimal(70)
+    assert score(completed(6, score=Decimal(70), attempt=2), first[0]) == Decimal(70)
+
+
+def test_a_waiver_spares_the_certificate_that_the_catalogue_named_at_the_last_fact() -> None:
+    story = (*CATALOGUE, waived(1), described(2, certificate="other"))
+    assert given(*story[:-1]).when(story[-1]).events == []
+    given(*story).when(started(3)).then(said(TakingChanged, taking=Taking("waived", None, "other")))
 
 
 def test_the_patience_is_copied_with_an_activity_and_no_other_fact() -> None:

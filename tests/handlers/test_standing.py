@@ -75,6 +75,7 @@ moves = st.lists(
 )
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(moves)
 def test_presence_does_not_depend_on_the_order_of_arrival(
     moves: list[tuple[Teller[Fact], int]],

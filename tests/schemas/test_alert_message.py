@@ -30,7 +30,7 @@ ABANDONED = AlertChanged(
     causes=("lms#17",),
     values={"course": "admin-cert", "last_module": "m2"},
     notify=True,
-    trigger=Trigger(None, HEARD),
+    trigger=Trigger(None, HEARD, "clock.ticked.v1"),
 )
 
 CHANGES: dict[str, tuple[AlertChanged, bool]] = {

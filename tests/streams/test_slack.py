@@ -99,7 +99,7 @@ def message(offset: int, number: int, version: int = 1) -> ConsumerRecord:
         causes=(),
         values={},
         notify=True,
-        trigger=Trigger(None, HEARD),
+        trigger=Trigger(None, HEARD, "clock.ticked.v1"),
     )
     return record(offset, encode(change))
 
