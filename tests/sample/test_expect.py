@@ -1,90 +1,14 @@
 """Does the expectation say what a person would say of a play of a few lines?"""
 
-import json
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.sample.replay import Replay
 from tests.sample.rows import rows, summary
+from tests.sample.script import DAY, HOUR, MINUTE, NOON, Script, stamp
 
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DUE = NOON + 14 * DAY
-
-
-class Script:
-    """A play of one customer and one person, written line by line."""
-
-    def __init__(self, zone: str = "UTC", **course: Any) -> None:
-        self.lines: list[dict[str, Any]] = []
-        self.opening = NOON - 5 * HOUR
-        self.listed("customer.described.v1", customer="acme", zone=zone)
-        course = {"certificate": "badge", **course}
-        self.listed("course.described.v1", course="c", **course)
-        self.listed("course.described.v1", course="plain")
-        self.joined()
-
-    def listed(
-        self, wire: str, at: datetime | None = None, heard: datetime | None = None, **data: Any
-    ) -> None:
-        at = at or NOON - 90 * DAY
-        self._line("intake.directory", wire, at, heard or max(at, self.opening), data)
-
-    def joined(
-        self,
-        at: datetime | None = None,
-        customer: str = "acme",
-        heard: datetime | None = None,
-    ) -> None:
-        person = {"id": "ada", "email": "ada@ACME.example"}
-        self.listed("person.joined.v1", at, heard, customer=customer, person=person)
-
-    def left(self, at: datetime) -> None:
-        self.listed("person.left.v1", at, customer="acme", person={"id": "ada"})
-
-    def told(self, wire: str, at: datetime, heard: datetime | None = None, **data: Any) -> str:
-        data = {"person": {"email": "Ada@Acme.example"}, **data}
-        if "certificate" not in data or wire == "training.completed.v1":
-            data.setdefault("course", "plain")
-        return self._line("intake.training", wire, at, heard or at, data)
-
-    def _line(
-        self, topic: str, wire: str, at: datetime, heard: datetime, data: dict[str, Any]
-    ) -> str:
-        event = {
-            "specversion": "1.0",
-            "id": str(len(self.lines)),
-            "source": "urn:t",
-            "type": wire,
-            "time": at.isoformat(),
-            "data": data,
-        }
-        line = {"deliver_at": heard.isoformat(), "topic": topic, "key": "k", "event": event}
-        self.lines.append(line)
-        return f"urn:t#{event['id']}"
-
-    def played(self, until: datetime = NOON + 40 * DAY) -> Replay:
-        self.listed("customer.described.v1", until, customer="acme", health=50)
-        replay = Replay()
-        in_order = sorted(self.lines, key=lambda line: datetime.fromisoformat(line["deliver_at"]))
-        replay.play([json.loads(json.dumps(line), parse_float=Decimal) for line in in_order])
-        return replay
-
-    def alerts(self) -> list[tuple[str, str, str, list[str]]]:
-        """When it became true, when it was raised, how it stands, and why."""
-        return [
-            (row["at"], row["raised_at"], row["status"], row["causes"])
-            for row in rows(self.played(), "alerts")
-        ]
-
-
-def stamp(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def test_silence_is_raised_at_the_first_whole_hour_at_or_after_its_deadline() -> None:
