@@ -77,8 +77,7 @@ class Directory:
         return [
             customer
             for customer, events in self._customers.items()
-            if max(events, key=lambda event: (event.time, event.cause)).wire
-            == "customer.described.v1"
+            if all(event.wire == "customer.described.v1" for event in events)
         ]
 
     @property

@@ -33,8 +33,8 @@ class Requirement:
     def told(id: str, events: Sequence[Event]) -> "Requirement":
         role, level, target, retired = ANY, ANY, None, False
         for event in sorted(events, key=lambda event: (event.time, event.cause)):
-            retired = event.wire == "requirement.retired.v1"
-            if retired:
+            if event.wire == "requirement.retired.v1":
+                retired = True
                 continue
             role = event.data.get("role", role)
             level = event.data.get("level", level)

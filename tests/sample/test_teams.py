@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.sample.rows import rows, summary
-from tests.sample.script import DAY, HOUR, NOON, Script, stamp
+from tests.sample.script import DAY, NOON, Script, stamp
 
 MOMENT = timedelta(milliseconds=1)
 BADGE = {"certificate": "badge"}
@@ -283,13 +283,15 @@ def test_a_requirement_that_asks_something_else_keeps_its_alert_and_dates_it_ane
     assert milestones(script) == [("r", day(5), "resolved", sorted([last, came]))]
 
 
-def test_a_retired_requirement_leaves_its_alert_as_it_is_and_has_no_coverage() -> None:
+def test_a_retired_requirement_leaves_its_alert_as_it_is_and_has_no_coverage_any_more() -> None:
     script = crew("ada")
     script.required(course="plain")
     first = done(script, "ada", 1)
     script.listed("requirement.retired.v1", NOON + 2 * DAY, requirement="r")
     script.joined(NOON + 3 * DAY, id="bob")
     assert milestones(script) == [("r", day(1), "open", [first])]
+    assert covered(script) == {}
+    script.required(course="plain", at=NOON + 4 * DAY)
     assert covered(script) == {}
 
 
@@ -314,8 +316,7 @@ def test_a_requirement_of_nothing_and_a_customer_that_ended_have_no_coverage() -
     assert covered(script) == {}
     script.required("s", course="plain")
     assert set(covered(script)) == {"s"}
-    end = NOON + 40 * DAY
-    script.listed("customer.ended.v1", end + HOUR, end, customer="acme")
+    script.listed("customer.ended.v1", NOON + 39 * DAY, customer="acme")
     assert covered(script) == {}
     assert team(script) is not None
 
