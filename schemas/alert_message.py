@@ -12,7 +12,7 @@ import orjson
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from .alerts import AlertChanged, Status
-from .envelope import Unreadable, explain, stamp
+from .envelope import Unreadable, faults, stamp
 
 SOURCE = "laurel:alerts"
 
@@ -93,6 +93,6 @@ def decode(value: bytes) -> Message:
         }
         return _MESSAGE.validate_python(said)
     except ValidationError as error:
-        raise Unreadable("data", explain(error, "/data")) from None
+        raise Unreadable("data", faults(error, "/data")) from None
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable("json", f"{type(error).__name__}: {error}") from None

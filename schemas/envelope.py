@@ -3,7 +3,7 @@
 Producers' events are checked whole; what Laurel itself wrote to the timeline is read back exactly.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,15 +17,27 @@ from .incoming import EVENTS, Id, Incoming
 from .topics import CATALOGUE
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong and, as a JSON pointer, where: empty for the whole."""
+
+    pointer: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer}: {self.what}".removeprefix(": ")
+
+
 class Unreadable(ValueError):
     """A record that is no event of ours: `reason` is a short word, the message says where."""
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, reason: str, detail: str | Sequence[Fault]) -> None:
         self.reason = reason
+        self.faults = (Fault("", detail),) if isinstance(detail, str) else tuple(detail)
+        super().__init__("; ".join(map(str, self.faults)))
 
 
-class _Envelope(BaseModel):
+class Envelope(BaseModel):
     """The attributes of CloudEvents 1.0 that Laurel uses; extensions are allowed and ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -53,7 +65,7 @@ class Event:
         return f"{self.source}#{self.id}"
 
 
-_ENVELOPE = TypeAdapter(_Envelope)
+_ENVELOPE = TypeAdapter(Envelope)
 _DATA: dict[str, TypeAdapter[Incoming]] = {event.WIRE: TypeAdapter(event) for event in EVENTS}
 
 
@@ -73,26 +85,27 @@ def parse(raw: bytes | str | None) -> Event:
         envelope = _ENVELOPE.validate_json(raw)
     except ValidationError as error:
         reason = "json" if error.errors()[0]["type"] == "json_invalid" else "envelope"
-        raise Unreadable(reason, explain(error)) from None
+        raise Unreadable(reason, faults(error)) from None
     adapter = _DATA.get(envelope.type)
     if adapter is None:
         known = ", ".join(sorted(_DATA))
-        raise Unreadable("type", f"/type: {envelope.type!r} is not known; known are {known}")
+        what = f"{envelope.type[:100]!r} is not known; known are {known}"
+        raise Unreadable("type", [Fault("/type", what)])
     try:
         data = adapter.validate_python(envelope.data)
     except ValidationError as error:
-        raise Unreadable("data", explain(error, "/data")) from None
+        raise Unreadable("data", faults(error, "/data")) from None
     if not datetime(1990, 1, 1, tzinfo=UTC) <= envelope.time <= datetime(9000, 1, 1, tzinfo=UTC):
-        raise Unreadable("envelope", "/time: lies outside the years 1990 to 9000")
+        raise Unreadable("envelope", [Fault("/time", "lies outside the years 1990 to 9000")])
     return Event(envelope.id, envelope.source, milliseconds(envelope.time), data)
 
 
-def explain(error: ValidationError, at: str = "") -> str:
-    """Each fault as `JSON pointer: what is wrong`, without the value, which may be personal."""
-    return "; ".join(
-        f"{at}{''.join(f'/{part}' for part in fault['loc'])}: {fault['msg']}".removeprefix(": ")
+def faults(error: ValidationError, at: str = "") -> list[Fault]:
+    """Each fault below the pointer `at`, without the value, which may be personal."""
+    return [
+        Fault(at + "".join(f"/{part}" for part in fault["loc"]), fault["msg"])
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
-    )
+    ]
 
 
 def milliseconds(at: datetime) -> datetime:
@@ -196,6 +209,6 @@ def decode(value: bytes) -> Told:
         if isinstance(error, Unreadable):
             raise
         if isinstance(error, ValidationError):
-            raise Unreadable("data", explain(error, "/data")) from None
+            raise Unreadable("data", faults(error, "/data")) from None
         raise Unreadable("json", f"{type(error).__name__}: {error}") from None
     return Told((source, id), fact.customer if isinstance(fact, OfCustomer) else CATALOGUE, fact)

@@ -12,7 +12,7 @@ import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic import model_validator as check
 
-from schemas.envelope import Unreadable, explain, milliseconds, parse
+from schemas.envelope import Unreadable, faults, milliseconds, parse
 from schemas.facts import EPOCH
 
 from .shell import Refused
@@ -56,8 +56,9 @@ def read(opened: Iterable[bytes], name: str, step: timedelta) -> list[Line]:
             continue
         try:
             lines.append(_read(text, step))
-        except ValidationError as fault:
-            raise Refused(f"{name}, line {number}: {explain(fault)}") from None
+        except ValidationError as error:
+            why = "; ".join(map(str, faults(error)))
+            raise Refused(f"{name}, line {number}: {why}") from None
         except Unreadable as fault:
             raise Refused(
                 f"{name}, line {number}: /event: {fault} (what is no event is given as `raw`)"

@@ -25,21 +25,8 @@ from typing import Any, Self
 import orjson
 from kafka import KafkaProducer
 
+from schemas.destination import destination
 from schemas.envelope import Event, parse, stamp
-from schemas.incoming import (
-    CourseDescribed,
-    CourseRetired,
-    CustomerDescribed,
-    CustomerEnded,
-    Incoming,
-    OfPerson,
-    PersonJoined,
-    PersonLeft,
-    RequirementDescribed,
-    RequirementRetired,
-    RoleChanged,
-)
-from schemas.topics import DIRECTORY, TRAINING
 
 from .settings import Settings, load
 
@@ -144,19 +131,3 @@ def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in JSON")
-
-
-def destination(data: Incoming) -> tuple[str, str]:
-    """The intake topic and the key of an event."""
-    match data:
-        case OfPerson(person=who, customer=customer):
-            given = (who.id, who.email, who.external and f"{who.external.system}|{who.external.id}")
-            return TRAINING, customer or next(name for name in given if name)
-        case CourseDescribed() | CourseRetired():
-            return DIRECTORY, data.course
-        case RequirementDescribed() | RequirementRetired():
-            return DIRECTORY, data.requirement
-        case CustomerDescribed() | CustomerEnded() | PersonJoined() | PersonLeft() | RoleChanged():
-            return DIRECTORY, data.customer
-        case _:
-            raise TypeError(f"{type(data).__name__} has no intake topic")

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from schemas.envelope import Unreadable, parse
+from handlers.adapters import cloudevents
+from handlers.adapters.delivery import Delivery
+from schemas.door import STRUCTURED
+from schemas.envelope import Unreadable
 
 from .publisher import Publisher, PublishFailed
 from .settings import Settings
@@ -42,10 +45,10 @@ def lines(opened: BinaryIO, name: str) -> Iterator[bytes]:
         if not text:
             continue
         try:
-            parse(text)
+            arrived = cloudevents.read(Delivery(STRUCTURED, text))
         except Unreadable as fault:
             raise Refused(f"{name}, line {number}: {fault}") from None
-        yield text
+        yield from (one.raw for one in arrived)
 
 
 def _send(settings: Settings, events: Iterable[bytes]) -> int:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from schemas.destination import destination
 from schemas.envelope import Event, Unreadable, parse
 from schemas.incoming import PersonRef, TrainingStarted
 from streams import publisher
-from streams.publisher import Publisher, PublishFailed, destination
+from streams.publisher import Publisher, PublishFailed
 from tests.conftest import Broker, OwnBroker
 from tests.streams.system import System
 

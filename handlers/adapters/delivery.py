@@ -1,0 +1,27 @@
+"""What is an adapter given, and what does it give?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas.envelope import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Bytes as they came in, with the headers they came under, names in any case."""
+
+    content_type: str
+    body: bytes
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An event, and the CloudEvents JSON by which intake will read it again."""
+
+    event: Event
+    raw: bytes
+
+
+class UnknownFormat(ValueError):
+    """The delivery is of no format that the adapter reads; the message says what it reads."""
