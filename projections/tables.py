@@ -378,3 +378,12 @@ deliveries = Table(
     Column("sent_at", Instant),
     Index("deliveries_open", "not_before", postgresql_where=text("posted < desired")),
 )
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("hash", LargeBinary, nullable=False, comment="SHA-256 of its secret"),
+    Column("sources", ARRAY(Text), nullable=False, comment="it may write; a `*` ends a prefix"),
+    Column("made_at", Instant, nullable=False),
+)
