@@ -15,6 +15,11 @@ TABLES = {
     "training": "training",
     "attempts": "attempts",
     "certificates": "certificates",
+    "coverage": "(SELECT customer_id AS customer, requirement_id AS requirement,"
+    " target_id AS target, * FROM training_coverage) AS coverage",
+    "teams": "(SELECT customer_id AS customer, * FROM training_rates) AS teams",
+    "targets": "(SELECT customer_id AS customer, target_id AS target, * FROM team_targets)"
+    " AS targets",
 }
 
 

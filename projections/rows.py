@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers import certification, enrolment
+from handlers import teams as counting
 from handlers.certificate import Certificate
 from handlers.enrolment import Enrolment
+from handlers.headcount import NOBODY, Headcount
 
 ENROLMENT_KEY = ("customer", "person", "course")
 CERTIFICATE_KEY = ("customer", "person", "certificate")
+TEAM_KEY = ("customer", "role", "level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,9 @@ def rows_of(handler: str, key: str, state: Any) -> tuple[Rows, ...]:
     if handler == certification.NAME:
         whose = dict(zip(CERTIFICATE_KEY, key.split("|"), strict=True))
         return (Rows("certificates", whose, certificates(state)),)
+    if handler == counting.NAME:
+        whose = dict(zip(TEAM_KEY, key.split("|"), strict=True))
+        return (Rows("teams", whose, teams(state)),)
     return ()
 
 
@@ -56,6 +62,7 @@ def training(state: Enrolment) -> tuple[Mapping[str, Any], ...]:
             "stalled_at": state.stalled_at,
             "created_at": state.first_heard,
             "updated_at": state.last_heard,
+            "certificate": state.certificate,
         },
     )
 
@@ -89,5 +96,28 @@ def certificates(state: Certificate) -> tuple[Mapping[str, Any], ...]:
             "number": chain.number,
             "last_day": chain.last_day,
             "revoked_at": chain.revoked_at,
+        },
+    )
+
+
+def teams(state: Headcount) -> tuple[Mapping[str, Any], ...]:
+    if state == NOBODY:
+        return ()
+    return (
+        {
+            "people": state.people,
+            "enrolled": state.enrolled,
+            "scored": state.scored,
+            "score_sum": state.score_sum,
+            "targets": [
+                {
+                    "kind": count.target.kind,
+                    "id": count.target.id,
+                    "enrolled": count.enrolled,
+                    "met": count.met,
+                    "waived": count.waived,
+                }
+                for count in state.counts
+            ],
         },
     )

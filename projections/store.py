@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 import psycopg
 from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.alert_message import encode
 from schemas.alerts import AlertChanged
@@ -142,11 +143,16 @@ class Store:
         for name, groups in said.items():
             groups.sort(key=lambda group: tuple(group.key.values()))
             whole = [{**group.key, **row} for group in groups for row in group.rows]
+            for column in JSON_COLUMNS[name]:
+                for row in whole:
+                    row[column] = orjson.dumps(row[column]).decode()
             if whole:
                 await self._cursor.executemany(UPSERTS[name], whole)
-            await self._cursor.executemany(
-                DELETES[name], [{**group.key, "kept": len(group.rows)} for group in groups]
-            )
+            gone = [group for group in groups if name == "attempts" or not group.rows]
+            if gone:
+                await self._cursor.executemany(
+                    DELETES[name], [{**group.key, "kept": len(group.rows)} for group in gone]
+                )
 
     async def write_alerts(
         self, decided: Sequence[tuple[int, AlertChanged]], quiet_until: int
@@ -242,11 +248,18 @@ def _json(values: Mapping[str, Any]) -> str:
     return orjson.dumps(dict(values), option=orjson.OPT_SORT_KEYS).decode()
 
 
+def _json_columns(table: Table) -> list[str]:
+    return [column.name for column in table.columns if isinstance(column.type, JSONB)]
+
+
 def _upsert(table: Table) -> str:
     key = [column.name for column in table.primary_key]
     rest = [column.name for column in table.columns if column.name not in key]
     columns = ", ".join(f'"{name}"' for name in (*key, *rest))
-    values = ", ".join(f"%({name})s" for name in (*key, *rest))
+    values = ", ".join(
+        f"%({name})s::jsonb" if name in _json_columns(table) else f"%({name})s"
+        for name in (*key, *rest)
+    )
     kept = ", ".join(f'"{name}"' for name in key)
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
     return (
@@ -263,6 +276,7 @@ def _delete(table: Table) -> str:
     return f"DELETE FROM {table.name} WHERE {key} AND {beyond}"
 
 
-ROW_TABLES = (tables.training, tables.attempts, tables.certificates)
+ROW_TABLES = (tables.training, tables.attempts, tables.certificates, tables.teams)
 UPSERTS = {table.name: _upsert(table) for table in ROW_TABLES}
 DELETES = {table.name: _delete(table) for table in ROW_TABLES}
+JSON_COLUMNS = {table.name: _json_columns(table) for table in ROW_TABLES}

@@ -1,5 +1,7 @@
 """What do analysts read? Views with stable names over rebuildable tables, people and the ledger."""
 
+from .team_views import TEAM_VIEWS
+
 
 def _latest(column: str, *, named: bool = True) -> str:
     """The last writer's word for a column, by (time, id); facts that leave it out do not count."""
@@ -103,4 +105,5 @@ VIEWS = {
     "user_training": USER_TRAINING,
     "certificate_register": CERTIFICATE_REGISTER,
     "alert_log": ALERT_LOG,
+    **TEAM_VIEWS,
 }

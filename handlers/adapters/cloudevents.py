@@ -43,11 +43,11 @@ def read(delivery: Delivery) -> list[Arrived]:
     )
 
 
-def _one(raw: bytes) -> Arrived:
+def _one(raw: bytes, pointer: str = "") -> Arrived:
     if len(raw) > LARGEST_EVENT:
         raise Unreadable("size", f"the event has more than {LARGEST_EVENT} bytes")
     event: Event = parse(raw)
-    return Arrived(event, raw)
+    return Arrived(event, raw, pointer)
 
 
 def _all(body: bytes) -> list[Arrived]:
@@ -56,7 +56,7 @@ def _all(body: bytes) -> list[Arrived]:
     faults: list[Fault] = []
     for number, text in enumerate(list(_elements(_text(body)))):
         try:
-            arrived.append(_one(text.encode()))
+            arrived.append(_one(text.encode(), f"/{number}"))
         except Unreadable as error:
             faults += [Fault(f"/{number}{fault.pointer}", fault.what) for fault in error.faults]
     if faults:

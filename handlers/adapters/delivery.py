@@ -17,10 +17,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """An event, and the CloudEvents JSON by which intake will read it again."""
+    """An event, the CloudEvents JSON by which intake will read it again, and where it stood."""
 
     event: Event
     raw: bytes
+    pointer: str = ""
 
 
 class UnknownFormat(ValueError):

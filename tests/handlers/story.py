@@ -9,10 +9,14 @@ from schemas.facts import (
     CertificateRevoked,
     CourseDescribed,
     CustomerDescribed,
+    CustomerEnded,
     Fact,
     ModuleCompleted,
     PersonJoined,
     PersonLeft,
+    RequirementDescribed,
+    RequirementRetired,
+    RoleChanged,
     Tick,
     TrainingCompleted,
     TrainingEnrolled,
@@ -29,6 +33,7 @@ CUSTOMER = "acme"
 PERSON = "ann"
 COURSE = "admin"
 CERTIFICATE = "admin-cert"
+REQUIREMENT = "all-trained"
 ENROLMENT = f"{PERSON}|{COURSE}"
 HOLDING = f"{PERSON}|{CERTIFICATE}"
 
@@ -69,8 +74,12 @@ _OF_CERTIFICATE = {**_OF_PERSON, "certificate": CERTIFICATE}
 
 described = _teller(CourseDescribed, course=COURSE)
 account = _teller(CustomerDescribed, customer=CUSTOMER)
+ended = _teller(CustomerEnded, customer=CUSTOMER)
 joined = _teller(PersonJoined, **_OF_PERSON)
 left = _teller(PersonLeft, **_OF_PERSON)
+moved = _teller(RoleChanged, **_OF_PERSON)
+required = _teller(RequirementDescribed, requirement=REQUIREMENT)
+retired = _teller(RequirementRetired, requirement=REQUIREMENT)
 enrolled = _teller(TrainingEnrolled, **_OF_COURSE)
 started = _teller(TrainingStarted, **_OF_COURSE)
 module = _teller(ModuleCompleted, **_OF_COURSE, module="m1")

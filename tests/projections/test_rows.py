@@ -23,6 +23,7 @@ from tests.handlers.story import (
     joined,
     left,
     module,
+    moved,
     on,
     renewed,
     revoked,
@@ -61,6 +62,7 @@ def test_an_enrolment_is_one_row_of_training_and_its_attempts() -> None:
                 "stalled_at": None,
                 "created_at": enrolled(0).recorded_at,
                 "updated_at": completed(3).recorded_at,
+                "certificate": None,
             },
         ),
     )
@@ -132,10 +134,31 @@ def test_what_was_never_trained_or_granted_has_no_row() -> None:
 
 def test_states_without_a_read_model_have_no_rows() -> None:
     fold = Fold().fold(*CATALOGUE, started(0), completed(1), tick(400))
-    assert {"catalogue", "offers", "account", "standing", "alerts"} <= {
+    assert {"catalogue", "offers", "account", "standing", "holdings", "alerts"} <= {
         handler for handler, _ in fold.states
     }
-    assert set(_rows(fold)) == {"training", "attempts", "certificates"}
+    assert set(_rows(fold)) == {"training", "attempts", "certificates", "teams"}
+
+
+def test_a_team_is_one_row_with_all_its_targets_and_goes_with_its_last_person() -> None:
+    fold = Fold().fold(*CATALOGUE[:2], moved(0, role="admin"), completed(1, score=Decimal("80.5")))
+    placed = next(rows for rows in fold.rows() if rows[:4] == ("teams", CUSTOMER, "admin", "any"))
+    assert placed[4:] == (
+        (
+            {
+                "people": 1,
+                "enrolled": 1,
+                "scored": 1,
+                "score_sum": Decimal("80.5"),
+                "targets": [
+                    {"kind": "certificate", "id": CERTIFICATE, "enrolled": 0}
+                    | {"met": 1, "waived": 0},
+                    {"kind": "course", "id": COURSE, "enrolled": 1, "met": 1, "waived": 0},
+                ],
+            },
+        ),
+    )
+    assert _rows(fold.fold(left(2)))["teams"].rows == ()
 
 
 EVENTS: list[Fact | Tick] = [

@@ -1,0 +1,38 @@
+"""What is asked of the people of a role and level?"""
+
+from itertools import permutations
+
+from handlers import demands
+from handlers.demands import Demand, Demands, demands_key
+from handlers.headcount import Target
+from schemas.facts import Fact
+
+from .fold import Fold
+from .story import required, retired
+
+
+def asked(role: str, *facts: Fact) -> Demands:
+    state = Fold().fold(*facts).states[demands.NAME, demands_key(role, "any")]
+    assert isinstance(state, Demands)
+    return state
+
+
+def test_requirements_of_one_role_stand_side_by_side() -> None:
+    told = [
+        required(0, requirement=id, name=id, role="admin", course=f"course-{id}") for id in "abc"
+    ]
+    expected = Demands(tuple(Demand(id, Target("course", f"course-{id}")) for id in "abc"))
+    assert all(asked("admin", *facts) == expected for facts in permutations(told))
+
+
+def test_a_requirement_that_goes_leaves_the_others() -> None:
+    told = [required(0, requirement=id, name=id, role="admin", course=id) for id in "ab"]
+    left = Demands((Demand("b", Target("course", "b")),))
+    assert asked("admin", *told, retired(1, requirement="a")) == left
+    assert asked("admin", *told, required(1, requirement="a", role="buyer")) == left
+
+
+def test_a_requirement_that_asks_for_something_else_is_asked_once() -> None:
+    told = (required(0, role="admin", course="a"), required(1, certificate="b"))
+    (demand,) = asked("admin", *told).by
+    assert demand.target == Target("certificate", "b")

@@ -1,0 +1,300 @@
+"""When has a team all that is required of it, when no longer, and who hears of it?"""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from handlers import teams
+from handlers.derived import AlertUnwanted, AlertWanted
+from schemas.alerts import TEAM_MILESTONE, AlertChanged
+from schemas.facts import Fact, Tick
+
+from .fold import Fold
+from .spec import of, said
+from .story import (
+    CATALOGUE,
+    CERTIFICATE,
+    COURSE,
+    CUSTOMER,
+    REQUIREMENT,
+    completed,
+    described,
+    enrolled,
+    granted,
+    joined,
+    left,
+    moved,
+    on,
+    renewed,
+    required,
+    retired,
+    revoked,
+    tick,
+    waived,
+    withdrawn,
+)
+
+given = of(teams)
+
+PLAIN = "basics"
+"""A course that earns nothing."""
+
+NOT_OLD, OLD = timedelta(hours=48), timedelta(hours=48, seconds=1)
+
+ANN: dict[str, Any] = {"person": "ann", "course": PLAIN}
+BOB: dict[str, Any] = {"person": "bob", "course": PLAIN}
+TRAINED = (
+    described(-100, name="basics", course=PLAIN),
+    required(-50, role="admin", course=PLAIN),
+    joined(-40, person="ann", role="admin"),
+    joined(-40, person="bob", role="admin"),
+)
+"""Two admins are to complete a course."""
+
+CERTIFIED = (
+    *CATALOGUE[:2],
+    required(-50, role="admin", certificate=CERTIFICATE),
+    joined(-40, person="ann", role="admin"),
+    joined(-40, person="bob", role="admin"),
+)
+"""Two admins are to hold a certificate."""
+
+DONE = (*TRAINED, completed(1, **ANN), completed(2, **BOB))
+HELD = (*CERTIFIED, granted(1), granted(2, person="bob"))
+
+
+def told(*events: Fact | Tick) -> list[tuple[AlertChanged, ...]]:
+    """Every version of every milestone, by when it was reached."""
+    alerts = Fold().fold(*events).alerts.values()
+    milestones = [versions for versions in alerts if versions[0].rule == TEAM_MILESTONE]
+    return sorted(milestones, key=lambda versions: versions[0].at)
+
+
+def statuses(*events: Fact | Tick) -> list[tuple[str, ...]]:
+    return [tuple(version.status for version in versions) for versions in told(*events)]
+
+
+# Reached
+
+
+def test_the_last_of_a_team_to_complete_what_is_required_makes_the_milestone() -> None:
+    given(*DONE[:-1]).when(DONE[-1]).then(
+        said(
+            AlertWanted,
+            customer=CUSTOMER,
+            rule=TEAM_MILESTONE,
+            subject=REQUIREMENT,
+            since=on(2),
+            causes=(DONE[-1].cause,),
+            values=(
+                ("requirement", REQUIREMENT),
+                ("role", "admin"),
+                ("level", "any"),
+                ("target_kind", "course"),
+                ("target", PLAIN),
+                ("people", 2),
+            ),
+        )
+    )
+
+
+def test_while_one_is_missing_there_is_no_milestone() -> None:
+    assert told(*DONE[:-1]) == []
+    assert told(*DONE[:-1], enrolled(2, **BOB)) == []
+    assert told(*TRAINED, completed(1, **ANN), completed(3, **ANN, name="again")) == []
+
+
+@pytest.mark.parametrize("last", [granted(2, person="bob"), renewed(2, person="bob")])
+def test_a_grant_or_a_renewal_achieves_as_a_completion_does(last: Fact) -> None:
+    assert statuses(*CERTIFIED, granted(1), last) == [("open",)]
+
+
+def test_completing_a_course_achieves_the_certificate_that_it_earns() -> None:
+    (alert,) = told(*CERTIFIED, granted(1), completed(2, person="bob"))
+    assert (alert[-1].at, alert[-1].values["target"]) == (on(2), CERTIFICATE)
+
+
+def test_who_is_spared_is_not_waited_for() -> None:
+    (alert,) = told(*TRAINED, waived(0, **BOB), completed(1, **ANN))
+    assert alert[-1].values["people"] == 1
+
+
+def test_who_was_spared_and_completes_all_the_same_changes_nothing() -> None:
+    spared = waived(0, person="bob")
+    story = (*CERTIFIED, spared, granted(1))
+    assert statuses(*story) == statuses(*story, completed(2, person="bob")) == [("open",)]
+
+
+def test_a_requirement_of_everybody_waits_for_those_of_all_roles() -> None:
+    story = (described(-100, name="basics", course=PLAIN), required(-50, course=PLAIN))
+    both = (joined(-40, role="admin"), joined(-40, person="bob", level="senior"))
+    assert statuses(*story, *both, completed(1, **ANN)) == []
+    (alert,) = told(*story, *both, completed(1, **ANN), completed(2, **BOB))
+    assert (alert[-1].values["role"], alert[-1].values["level"]) == ("any", "any")
+
+
+def test_a_requirement_of_a_level_waits_for_those_of_that_level_only() -> None:
+    story = (*TRAINED, required(-49, level="senior"), moved(-30, level="senior"))
+    assert statuses(*story, completed(1, **ANN)) == [("open",)]
+    assert statuses(*story, completed(1, **BOB)) == []
+
+
+def test_each_requirement_that_asks_for_it_has_its_own_milestone() -> None:
+    twice = required(-50, name="twice", requirement="other", role="admin", course=PLAIN)
+    of_buyers = required(-50, name="b", requirement="third", role="buyer", course=PLAIN)
+    alerts = told(*TRAINED, twice, of_buyers, *DONE[-2:])
+    assert {versions[-1].subject for versions in alerts} == {REQUIREMENT, "other"}
+
+
+def test_other_customers_count_apart() -> None:
+    elsewhere = joined(-40, customer="bolt", person="eve", role="admin")
+    (alert,) = told(elsewhere, *DONE)
+    assert alert[-1].customer == CUSTOMER
+
+
+# Reached in silence
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        left(5, person="bob"),
+        waived(5, **BOB),
+        moved(5, person="bob", role="buyer"),
+        required(5, role="nobody-yet"),
+    ],
+)
+def test_what_nobody_achieved_is_no_milestone(last: Fact) -> None:
+    assert told(*DONE[:-1], last) == []
+
+
+def test_who_brings_it_along_into_an_empty_team_achieves_nothing_there() -> None:
+    story = (*TRAINED[:2], joined(-40, role="buyer"), completed(1, **ANN))
+    assert told(*story, moved(2, role="admin")) == []
+    assert told(*story[:2], completed(1, **ANN), joined(2, role="admin")) == []
+
+
+def test_a_requirement_of_nobody_is_never_reached() -> None:
+    assert told(*TRAINED[:2], joined(0, role="buyer"), completed(1, **ANN), left(2)) == []
+    assert told(*TRAINED, waived(1, **ANN), waived(2, **BOB)) == []
+
+
+def test_history_reaches_nothing_and_what_was_heard_in_time_does() -> None:
+    assert statuses(*DONE[:-1], completed(2, **BOB, after=NOT_OLD)) == [("open",)]
+    assert statuses(*DONE[:-1], completed(2, **BOB, after=OLD)) == []
+
+
+def test_what_was_reached_in_silence_is_lost_in_silence_and_may_then_be_reached() -> None:
+    silent = (*DONE[:-1], left(5, person="bob"))
+    assert statuses(*silent, joined(6, person="bob")) == []
+    assert statuses(*silent, joined(6, person="bob"), completed(7, **BOB)) == [("open",)]
+
+
+# Lost
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        joined(5, person="eve", role="admin"),
+        moved(5, person="eve", role="admin"),
+        enrolled(5, **ANN),
+        joined(5, person="eve", role="admin", level="senior"),
+    ],
+)
+def test_who_lacks_it_ends_the_milestone(event: Fact) -> None:
+    given(*DONE).when(event).then(
+        said(AlertUnwanted, subject=REQUIREMENT, status="resolved", at=on(5))
+    )
+    ((_, closed),) = told(*DONE, event)
+    assert closed.causes == tuple(sorted((DONE[-1].cause, event.cause)))
+
+
+def test_a_joiner_who_has_it_already_ends_nothing() -> None:
+    eve: dict[str, Any] = {"person": "eve", "course": PLAIN}
+    story = (joined(-40, person="eve", role="buyer"), completed(0, **eve), *DONE)
+    assert statuses(*story, moved(5, person="eve", role="admin")) == [("open",)]
+
+
+def test_leavers_and_waivers_end_nothing_while_somebody_is_left() -> None:
+    assert statuses(*DONE, left(5, person="bob")) == [("open",)]
+    assert statuses(*HELD, waived(5, person="bob")) == [("open",)]
+    assert statuses(*DONE, left(5, person="bob"), left(6, person="ann")) == [("open", "resolved")]
+
+
+def test_a_revocation_corrects_it_and_a_lapse_resolves_it() -> None:
+    assert statuses(*HELD, revoked(5)) == [("open", "corrected")]
+    ((_, closed),) = told(*HELD, tick(366))
+    assert (closed.status, closed.causes) == ("resolved", (HELD[-1].cause,))
+
+
+def test_a_revocation_from_one_who_was_spared_ends_nothing() -> None:
+    story = (*CERTIFIED, waived(0, person="bob"), granted(1, person="bob"), granted(2))
+    assert statuses(*story, revoked(5, person="bob")) == [("open",)]
+
+
+# Reached again
+
+
+def test_reaching_it_again_is_another_milestone() -> None:
+    eve: dict[str, Any] = {"person": "eve", "course": PLAIN}
+    story = (*DONE, joined(5, person="eve", role="admin"), completed(6, **eve))
+    assert statuses(*story) == [("open", "resolved"), ("open",)]
+    assert [versions[0].at for versions in told(*story)] == [on(2), on(6)]
+
+
+def test_who_restarts_it_in_silence_does_not_reach_it_again() -> None:
+    story = (*DONE, joined(5, person="eve", role="admin"), left(6, person="eve"))
+    assert statuses(*story) == [("open", "resolved")]
+
+
+def test_a_certificate_given_back_reaches_it_again() -> None:
+    story = (*HELD, revoked(5), granted(9))
+    assert statuses(*story) == [("open", "corrected"), ("open",)]
+
+
+# Requirements that come and go
+
+
+def test_a_requirement_told_later_holds_from_the_next_change_on() -> None:
+    late = required(3, role="admin", course=PLAIN)
+    story = (TRAINED[0], *TRAINED[2:], *DONE[-2:], late)
+    assert told(*story) == []
+    assert statuses(*story, joined(4, person="eve", role="admin")) == []
+    eve: dict[str, Any] = {"person": "eve", "course": PLAIN}
+    again = (*story, joined(4, person="eve", role="admin"), completed(5, **eve))
+    assert statuses(*again) == [("open",)]
+
+
+def test_a_requirement_that_turns_away_leaves_its_milestone_as_it_is() -> None:
+    turned = (*DONE, required(3, role="buyer"))
+    assert statuses(*turned) == [("open",)]
+    assert statuses(*turned, joined(5, person="eve", role="admin")) == [("open",)]
+
+
+def test_a_retired_requirement_is_neither_reached_nor_lost() -> None:
+    assert statuses(*DONE, retired(3), joined(5, person="eve", role="admin")) == [("open",)]
+    assert told(*DONE[:-1], retired(1.5), DONE[-1]) == []
+
+
+def test_a_requirement_that_asks_for_something_else_waits_for_that() -> None:
+    other: dict[str, Any] = {"course": COURSE, "name": "o"}
+    story = (*TRAINED, required(0, course=COURSE), *DONE[-2:])
+    assert told(*story) == []
+    (alert,) = told(*story, completed(3, **other), completed(4, **other, person="bob"))
+    assert alert[-1].values["target"] == COURSE
+
+
+# Small things
+
+
+def test_what_changes_no_count_says_nothing() -> None:
+    story = (*DONE, withdrawn(3, person="ann", course="other"))
+    assert statuses(*story) == [("open",)]
+
+
+def test_a_team_of_which_nothing_is_left_is_forgotten() -> None:
+    fold = Fold().fold(*DONE, left(5, person="ann"), left(6, person="bob"))
+    assert [rows for rows in fold.rows() if rows[0] == "teams"] == []
+    assert not [key for key in fold.kept() if key[0] == "teams"]
