@@ -44,7 +44,7 @@ def test_the_migrations_make_what_the_code_names(database: str) -> None:
 def test_a_column_lost_is_noticed(database: str) -> None:
     migrate(database)
     with psycopg.connect(database) as connection:
-        connection.execute("ALTER TABLE live.training DROP COLUMN modules")
+        connection.execute("ALTER TABLE live.training DROP COLUMN modules CASCADE")
     assert differences(database) != []
 
 
