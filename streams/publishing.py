@@ -9,6 +9,7 @@ from typing import BinaryIO
 from schemas.envelope import Unreadable, parse
 
 from .publisher import Publisher, PublishFailed
+from .reach import reach_kafka
 from .settings import Settings
 from .shell import Failed, Refused, say
 
@@ -49,6 +50,7 @@ def lines(opened: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def _send(settings: Settings, events: Iterable[bytes]) -> int:
+    reach_kafka(settings)
     sent = 0
     try:
         with Publisher(settings) as publisher:
