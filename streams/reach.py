@@ -15,6 +15,8 @@ def reach_kafka(settings: Settings) -> None:
             socket.create_connection((host, int(port)), timeout=5).close()
         except OSError as fault:
             faults.append(f"{address}: {fault.strerror or fault}")
+        except UnicodeError:
+            faults.append(f"{address}: is no name that can be looked up")
         else:
             return
     raise Failed(f"no Kafka at KAFKA_BOOTSTRAP ({'; '.join(faults)})")

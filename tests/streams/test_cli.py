@@ -123,6 +123,21 @@ def test_a_wrong_setting_is_named_with_what_it_must_be(laurel: Laurel) -> None:
     assert "many" not in said.err
 
 
+def test_a_port_or_a_name_that_cannot_be_is_named(laurel: Laurel) -> None:
+    said = laurel("topics", env={"KAFKA_BOOTSTRAP": "127.0.0.1:9092,127.0.0.1:65536"})
+    assert said.code == 2
+    assert "KAFKA_BOOTSTRAP: " in said.err
+    assert "at most 65535" in said.err
+    said = laurel("migrate", env={"DATABASE_URL": "postgresql://laurel:sesame@h:x/accounts"})
+    assert said.code == 2
+    assert "DATABASE_URL: " in said.err
+    assert "a port that is no number" in said.err
+    assert "sesame" not in said.err
+    said = laurel("topics", env={"KAFKA_BOOTSTRAP": f"{'a' * 64}:9092"})
+    assert said.code == 1
+    assert "can be looked up" in said.err
+
+
 def test_settings_are_shown_without_their_secrets(laurel: Laurel) -> None:
     url = "postgresql://laurel:sesame@127.0.0.1:5433/accounts"
     said = laurel("settings", env={"DATABASE_URL": url, "SLACK_BOT_TOKEN": "xoxb-open"})
