@@ -85,6 +85,9 @@ def begin(settings: Settings, connection: Connection) -> list[Share]:
             say("going on with the rebuild that was broken off")
             return [broken_off[p] for p in sorted(broken_off)]
         _check_empty(connection, {row[0]: row[2] for row in rows})
+        if any(row[1] != topic_ids(settings)[topic] for row in rows):
+            # What is parked was so in a timeline that is no more.
+            connection.execute("DELETE FROM parked")
         shares = [Share(p, 0, extent.end) for p, extent in sorted(found.items())]
         for share in shares:
             connection.execute(

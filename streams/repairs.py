@@ -11,6 +11,7 @@ from schemas.topics import READS, TIMELINE, App
 
 from . import clock, database
 from .reach import reach_kafka
+from .set_aside import TABLES
 from .settings import Settings
 from .shell import Failed, Refused, say, table
 from .topics import extents, topic_ids
@@ -81,9 +82,12 @@ def _set(
 ) -> int | None:
     """Set one position; till when everything is forwarded is not known any more."""
     before = connection.execute(
-        "SELECT next_offset FROM positions WHERE (app, topic, partition) = (%s, %s, %s) FOR UPDATE",
+        "SELECT next_offset, topic_id FROM positions"
+        " WHERE (app, topic, partition) = (%s, %s, %s) FOR UPDATE",
         place,
     ).fetchone()
+    if place[0] == "intake" and (before is None or before[1] != topic_id):
+        _give_up_coordinates(connection, *place[1:])
     connection.execute(
         """
         INSERT INTO positions (app, topic, partition, topic_id, next_offset)
@@ -94,6 +98,29 @@ def _set(
         (*place, topic_id, offset),
     )
     return int(before[0]) if before else None
+
+
+def _give_up_coordinates(connection: Connection, topic: str, partition: int) -> None:
+    """Move what was set aside below zero, where no record of the topic made anew is taken for it.
+
+    One distance for both tables: order and distinctness stay, also where a row changes its table.
+    """
+    (least, greatest) = connection.execute(
+        """
+        -- between which offsets lies what was set aside here, zero included?
+        SELECT least(min("offset"), 0), greatest(max("offset"), 0) FROM (
+            SELECT topic, partition, "offset" FROM quarantine
+            UNION ALL SELECT topic, partition, "offset" FROM dead_letters) AS aside
+        WHERE topic = %s AND partition = %s
+        """,
+        (topic, partition),
+    ).fetchall()[0]
+    for aside in TABLES.values():
+        # Beyond the least, because uniqueness is checked row by row.
+        connection.execute(
+            f'UPDATE {aside} SET "offset" = "offset" - %s WHERE topic = %s AND partition = %s',
+            (greatest - least + 1, topic, partition),
+        )
 
 
 def park(settings: Settings, options: Namespace) -> None:

@@ -1,7 +1,8 @@
 """Which records wait (quarantine) or were refused (dead letters), and how do batches change that?
 
-A row keeps the coordinates at which its record was first heard. A record published again names its
-row in a header, and is believed only where its bytes are the row's.
+A row keeps the coordinates at which its record was first heard; its offset is negative where that
+was in a topic of this name that is no more. A record published again names its row in a header, and
+is believed only where its bytes are the row's.
 """
 
 from collections.abc import Collection, Mapping

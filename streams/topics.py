@@ -115,5 +115,9 @@ def begin_positions(settings: Settings, connection: psycopg.Connection[tuple[obj
         for name in names:
             offsets = {p: extent.start for p, extent in extents(settings, name).items()}
             topic = settings.topic(name)
-            began += positions.register(connection, app, topic, ids[topic], offsets)
+            begun = positions.register(connection, app, topic, ids[topic], offsets)
+            if begun and app == "engine":
+                # The timeline is empty: what is parked was so in a former one.
+                connection.execute("DELETE FROM parked")
+            began += begun
     return began
