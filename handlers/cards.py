@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from schemas.alerts import CERTIFICATION_EARNED, TRAINING_ABANDONED, Status, Value
+from schemas.zones import rules_of
 
 from .days import day_of
 
@@ -260,7 +260,7 @@ def _section(text: str) -> dict[str, Any]:
 
 
 def _context(facts: CardFacts, why: str) -> dict[str, Any]:
-    local = facts.now.astimezone(ZoneInfo(facts.zone))
+    local = facts.now.astimezone(rules_of(facts.zone))
     read_there = f"{_day(facts.now, facts.zone)} at {local:%H:%M}"
     when = f"<!date^{int(facts.now.timestamp())}^{{date_short_pretty}} at {{time}}|{read_there}>"
     rule = f"rule {facts.rule}, version {facts.rule_version}"

@@ -2,13 +2,14 @@
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+
+from schemas.zones import rules_of
 
 YEAR_LIMIT = date.max.year
 
 
 def day_of(at: datetime, zone: str) -> date:
-    return at.astimezone(ZoneInfo(zone)).date()
+    return at.astimezone(rules_of(zone)).date()
 
 
 def last_day_after(first: date, months: int) -> date | None:
@@ -28,4 +29,4 @@ def end_of(last: date, zone: str) -> datetime | None:
     if last == date.max:
         return None
     after = last + timedelta(days=1)
-    return datetime(after.year, after.month, after.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return datetime(after.year, after.month, after.day, tzinfo=rules_of(zone)).astimezone(UTC)

@@ -7,7 +7,6 @@ ignored; a field of ours that is wrong is refused with its JSON pointer.
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, ClassVar, Self
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from .topics import CATALOGUE
+from .zones import ZONES
 
 ID_PATTERN = r"^[^\x00-\x1f\x7f|]+$"
 """Ids are joined by a bar in keys and subjects, and Postgres stores no NUL."""
@@ -49,8 +49,6 @@ def _zone(text: str) -> str:
         raise ValueError("not an IANA time zone, such as Europe/Berlin")
     return text
 
-
-ZONES = available_timezones()
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ID_PATTERN)]
 CustomerId = Annotated[Id, AfterValidator(_customer)]

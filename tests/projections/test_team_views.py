@@ -24,7 +24,7 @@ from schemas.facts import (
     RoleChanged,
     Tick,
 )
-from schemas.incoming import ZONES
+from schemas.zones import ZONES
 from tests.handlers.fold import Fold
 from tests.handlers.story import (
     CERTIFICATE,
