@@ -33,7 +33,7 @@ def canonical_dump(connection: Connection) -> dict[str, Rows]:
     dump["states"] = _states(connection)
     dump["remembered"] = _remembered(connection)
     dump["positions"] = connection.execute(
-        "SELECT topic, partition, topic_id, next_offset, log_time, ticked FROM positions"
+        "SELECT topic, partition, topic_id, next_offset, log_time, ticked, releases FROM positions"
         " WHERE app = 'engine' ORDER BY topic, partition"
     ).fetchall()
     return dump

@@ -54,11 +54,11 @@ class Store:
         self.partition = partition
 
     async def lock(self) -> tuple[Any, ...] | None:
-        """Lock the position row: (next offset, log time, greatest tick, parked offsets)."""
+        """Lock the position row: (next offset, log time, last tick, releases, parked offsets)."""
         await self._cursor.execute(
             """
             -- where does this partition stand, and which records are passed over?
-            SELECT next_offset, log_time, ticked,
+            SELECT next_offset, log_time, ticked, releases,
                    (SELECT array_agg("offset") FROM parked
                     WHERE parked.partition = positions.partition
                       AND parked."offset" >= positions.next_offset)
@@ -68,12 +68,14 @@ class Store:
         )
         return await self._cursor.fetchone()
 
-    async def move(self, old: int, new: int, log_time: datetime, ticked: datetime) -> bool:
+    async def move(
+        self, old: int, new: int, log_time: datetime, ticked: datetime, releases: int
+    ) -> bool:
         """Compare-and-set the position; False where another owner moved it."""
         await self._cursor.execute(
-            "UPDATE positions SET next_offset = %s, log_time = %s, ticked = %s"
+            "UPDATE positions SET next_offset = %s, log_time = %s, ticked = %s, releases = %s"
             " WHERE app = 'engine' AND topic = %s AND partition = %s AND next_offset = %s",
-            (new, log_time, ticked, self.topic, self.partition, old),
+            (new, log_time, ticked, releases, self.topic, self.partition, old),
         )
         return self._cursor.rowcount == 1
 

@@ -180,6 +180,13 @@ positions = Table(
     Column("watermark", Instant, comment="intake: everything heard before it is forwarded"),
     Column("log_time", Instant, comment="engine: the log time of the last record folded"),
     Column("ticked", Instant, comment="engine: the greatest `now` of a tick folded"),
+    Column(
+        "releases",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="engine: the greatest number of releases heard of; a tick that knows less is stale",
+    ),
     postgresql_with={"fillfactor": "50"},
 )
 
@@ -199,6 +206,13 @@ clock = Table(
     Column("one", Boolean, primary_key=True, server_default=text("true")),
     Column("driven", Boolean, nullable=False),
     Column("now", Instant, comment="the driven time; null while the clock is real"),
+    Column(
+        "releases",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="how often something set aside was set free",
+    ),
 )
 
 people = Table(

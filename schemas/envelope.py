@@ -139,14 +139,17 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no place in a fact")
 
 
-def encode_fact(fact: Fact, source: str, id: str) -> bytes:
-    """The fact as it stands on the timeline; `fact.cause` is kept apart where it is not its id."""
+def encode_fact(fact: Fact, source: str, id: str, releases: int = 0) -> bytes:
+    """The fact as it stands on the timeline; `fact.cause` is kept apart where it is not its id.
+
+    `releases`: how often something had been set free by then, where that sets this fact free.
+    """
     data = {
         field.name: value
         for field in fields(fact)
         if field.name not in _SAID_OUTSIDE and (value := getattr(fact, field.name)) is not None
     }
-    record = {
+    record: dict[str, Any] = {
         "specversion": "1.0",
         "id": id,
         "source": source,
@@ -158,14 +161,16 @@ def encode_fact(fact: Fact, source: str, id: str) -> bytes:
     }
     if fact.cause != f"{source}#{id}":
         record["origin"] = fact.cause
+    if releases:
+        record["releases"] = releases
     return orjson.dumps(record, default=_plain)
 
 
 TICKER = "laurel:clock"
 
 
-def encode_tick(now: datetime, partition: int) -> bytes:
-    """A tick as it stands on the timeline."""
+def encode_tick(now: datetime, partition: int, releases: int = 0) -> bytes:
+    """A tick as it stands on the timeline; `releases`: how many of them it takes into account."""
     record = {
         "specversion": "1.0",
         "id": f"{partition}:{stamp(now)}",
@@ -173,6 +178,7 @@ def encode_tick(now: datetime, partition: int) -> bytes:
         "type": Tick.WIRE,
         "time": stamp(now),
         "datacontenttype": "application/json",
+        "releases": releases,
         "data": {"now": stamp(now)},
     }
     return orjson.dumps(record)
@@ -185,15 +191,18 @@ class Told:
     name: tuple[str, str]
     key: str
     fact: Fact | Tick
+    releases: int
 
 
 def decode(value: bytes) -> Told:
     """Read a timeline record back; raises `Unreadable` where it is none of ours."""
     try:
         record = orjson.loads(value)
-        wire, source, id = record["type"], record["source"], record["id"]
+        wire, name = record["type"], (record["source"], record["id"])
+        releases = int(record.get("releases", 0))
         if wire == Tick.WIRE:
-            return Told((source, id), CATALOGUE, Tick(now=datetime.fromisoformat(record["time"])))
+            tick = Tick(now=datetime.fromisoformat(record["time"]))
+            return Told(name, CATALOGUE, tick, releases)
         adapter = _FACT.get(wire)
         if adapter is None:
             raise Unreadable("type", f"{wire!r} is no fact of this version")
@@ -202,7 +211,7 @@ def decode(value: bytes) -> Told:
                 **record["data"],
                 "at": datetime.fromisoformat(record["time"]),
                 "recorded_at": datetime.fromisoformat(record["recordedtime"]),
-                "cause": record.get("origin") or f"{source}#{id}",
+                "cause": record.get("origin") or "#".join(name),
             }
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -211,4 +220,5 @@ def decode(value: bytes) -> Told:
         if isinstance(error, ValidationError):
             raise Unreadable("data", faults(error, "/data")) from None
         raise Unreadable("json", f"{type(error).__name__}: {error}") from None
-    return Told((source, id), fact.customer if isinstance(fact, OfCustomer) else CATALOGUE, fact)
+    key = fact.customer if isinstance(fact, OfCustomer) else CATALOGUE
+    return Told(name, key, fact, releases)

@@ -48,7 +48,11 @@ async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 
 
 async def append(
-    producer: AIOKafkaProducer, topic: str, partitions: int, facts: Iterable[Said]
+    producer: AIOKafkaProducer,
+    topic: str,
+    partitions: int,
+    facts: Iterable[Said],
+    releases: int = 0,
 ) -> None:
     """Append facts in their order and wait until the broker has all of them.
 
@@ -57,7 +61,7 @@ async def append(
     shares: dict[int, list[tuple[bytes, bytes]]] = {}
     shared = False
     for said in facts:
-        record = said.key.encode(), encode_fact(said.fact, said.source, said.id)
+        record = said.key.encode(), encode_fact(said.fact, said.source, said.id, releases)
         everywhere = said.key == CATALOGUE
         shared = shared or everywhere
         places = range(partitions) if everywhere else (partition_of(said.key, partitions),)

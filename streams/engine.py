@@ -58,6 +58,7 @@ class Place:
     next_offset: int
     log_time: datetime
     ticked: datetime
+    releases: int
     parked: frozenset[int]
 
 
@@ -68,6 +69,7 @@ class Reading:
     facts: list[tuple[int, Fact]]
     tick: tuple[int, Tick] | None
     log_time: datetime
+    releases: int
     end: int
 
 
@@ -147,7 +149,8 @@ class Engine:
             log("ids_forgotten", partition=tp.partition, ids=ids.forgotten)
         failpoint("engine.written")
         ticked = max(place.ticked, reading.tick[1].now) if reading.tick else place.ticked
-        if not await store.move(place.next_offset, reading.end, reading.log_time, ticked):
+        stands = reading.end, reading.log_time, ticked, reading.releases
+        if not await store.move(place.next_offset, *stands):
             raise Fenced(f"position of {tp.topic}[{tp.partition}] is no longer {place.next_offset}")
         rest = [record for record in records if record.offset >= reading.end]
         return rest, lambda: self._keep(tp.partition, kept, fold, reading.end)
@@ -156,12 +159,12 @@ class Engine:
         row = await store.lock()
         if row is None:
             raise PositionLost(f"the position of {store.topic}[{store.partition}] is gone")
-        return Place(row[0], row[1] or EPOCH, row[2] or EPOCH, frozenset(row[3] or ()))
+        return Place(row[0], row[1] or EPOCH, row[2] or EPOCH, row[3], frozenset(row[4] or ()))
 
     def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
         """Decode what was not folded before, up to and with the first tick that counts."""
         facts: list[tuple[int, Fact]] = []
-        log_time = place.log_time
+        log_time, releases = place.log_time, place.releases
         for record in batch:
             log_time = max(log_time, from_epoch_ms(record.timestamp))
             if record.offset in place.parked:
@@ -172,12 +175,18 @@ class Engine:
                 if told.fact.now > log_time + TICK_AHEAD:
                     log("tick_ahead", partition=tp.partition, offset=record.offset)
                     continue
-                return Reading(facts, (record.offset, told.fact), log_time, record.offset + 1)
+                if told.releases < releases:
+                    # What was set free since may be only half here: the next tick takes it in.
+                    log("tick_stale", partition=tp.partition, offset=record.offset)
+                    continue
+                tick = record.offset, told.fact
+                return Reading(facts, tick, log_time, told.releases, record.offset + 1)
+            releases = max(releases, told.releases)
             if remembered.is_repeat(fingerprint(*told.name), log_time.date()):
                 log("repeat", partition=tp.partition, offset=record.offset)
                 continue
             facts.append((record.offset, told.fact))
-        return Reading(facts, None, log_time, batch[-1].offset + 1)
+        return Reading(facts, None, log_time, releases, batch[-1].offset + 1)
 
     def _decode(self, tp: TP, record: Record) -> Told:
         """Raises `Undecodable` for a record that is none of ours, or does not belong here."""

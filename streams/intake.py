@@ -18,7 +18,7 @@ from schemas.envelope import Event, Unreadable, from_epoch_ms, milliseconds, par
 from schemas.incoming import Incoming, OfPerson
 from schemas.topics import QUARANTINE_ROW, RECORDED_TIME, TIMELINE
 
-from . import clock, directory
+from . import clock, directory, releases
 from .append import append
 from .clock import Time
 from .database import Connection, Pool
@@ -37,7 +37,8 @@ Recheck = Callable[[TP], Awaitable[None]]
 class Resolved:
     """A batch after step 1: what to append, what the directory learns, and how far it goes.
 
-    `heard`: when the last record of the batch was; `released`: rows set aside whose records go on.
+    `heard`: when the last record of the batch was; `released`: rows set aside whose records go on;
+    `releases`: how many releases there were, if any of the records was released.
     """
 
     start: int
@@ -46,6 +47,7 @@ class Resolved:
     facts: tuple[Said, ...]
     learned: tuple[Placed, ...]
     released: Mapping[Kind, Collection[int]]
+    releases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,13 @@ class Intake:
     async def forward(self, resolved: Resolved) -> None:
         """Step 2: append the facts and wait until the broker has them all."""
         topic = self._settings.topic(TIMELINE)
-        await append(self._producer, topic, self._settings.laurel_partitions, resolved.facts)
+        await append(
+            self._producer,
+            topic,
+            self._settings.laurel_partitions,
+            resolved.facts,
+            resolved.releases,
+        )
 
     async def move(self, tp: TP, resolved: Resolved) -> None:
         """Step 3: let the directory facts be seen, and move the position; raises `Fenced`."""
@@ -162,6 +170,7 @@ class Intake:
             facts=tuple(said for _, outcome in settled for said in outcome.facts),
             learned=tuple(place for place, outcome in settled if outcome.learned),
             released=changes.forwarded,
+            releases=await releases.count(connection) if any(r.waited for r in readings) else 0,
         )
 
 

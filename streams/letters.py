@@ -12,7 +12,7 @@ from schemas.envelope import Event, Unreadable, parse
 from schemas.ids import opaque
 from schemas.incoming import OfPerson
 
-from . import clock, directory
+from . import clock, directory, releases
 from .database import Connection
 from .set_aside import ON_THE_WAY, TABLES, Kind, parse_name
 
@@ -172,6 +172,7 @@ async def _send_on(connection: Connection, name: str) -> None:
         (ON_THE_WAY[kind], id),
     )
     if cursor.rowcount:
+        await releases.begin(connection)
         return
     letter, value = await show(connection, name)
     if letter.status in ("waiting", "discarded") and value is None:

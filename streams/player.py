@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from schemas.envelope import stamp
 from schemas.topics import READS, RECORDED_TIME, TIMELINE, App
 
-from . import clock, positions
+from . import clock, positions, releases
 from .append import open_producer
 from .database import Connection, Pool, open_pool
 from .failpoints import failpoint
@@ -59,15 +59,17 @@ class Player:
         failpoint("play.driven")
         await self._deliver(lines)
         failpoint("play.delivered")
-        await self._settle(end)
+        known = await self._settle(end)
         await self._wait("engine")
         failpoint("play.folded")
         partitions = range(self._settings.laurel_partitions)
         ticking: Collection[int] = partitions if everywhere else await self._due(end)
         while ticking:
-            await self._tick(ticking, end)
+            await self._tick(ticking, end, known)
             failpoint("play.ticked")
             ticking = await self._due(end)
+            if ticking:
+                known = await self._settle(end)
 
     async def next_due(self) -> datetime | None:
         """When the next deadline passes, or the next event that lay in the future may go on."""
@@ -117,22 +119,25 @@ class Player:
         for acknowledgement in sent:
             await acknowledgement
 
-    async def _settle(self, end: datetime) -> None:
+    async def _settle(self, end: datetime) -> int:
         """Wait until everything is forwarded and nothing that waited can go on.
+
+        Returns how many releases that takes in.
 
         The ends are compared, because a worker's own sweep may publish and forward in between.
         """
         while True:
+            known = await releases.count(self.connection)
             before = await self._wait("intake")
             learned, waiting = await self._to_release(end)
             if learned == self._settled and not waiting:
-                return
+                return known
             moved = await sweep(self._pool, self._producer)
             if moved or await on_the_way(self.connection):
                 continue
             if await self._wait("intake") == before:
                 self._settled = learned
-                return
+                return known
 
     async def _to_release(self, end: datetime) -> tuple[int, bool]:
         """What the directory has come to, and whether anything may go on for another reason."""
@@ -160,9 +165,10 @@ class Player:
         )
         return [row[0] for row in await cursor.fetchall()]
 
-    async def _tick(self, partitions: Iterable[int], end: datetime) -> None:
+    async def _tick(self, partitions: Iterable[int], end: datetime, known: int) -> None:
         topic = self._settings.topic(TIMELINE)
-        await asyncio.gather(*(append_tick(self._producer, topic, p, end) for p in partitions))
+        ticks = (append_tick(self._producer, topic, p, end, known) for p in partitions)
+        await asyncio.gather(*ticks)
         self.ticks += 1
         await self._wait("engine")
 

@@ -95,7 +95,8 @@ def begin(settings: Settings, connection: Connection) -> list[Share]:
                 INSERT INTO positions (app, topic, partition, topic_id, next_offset)
                 VALUES ('engine', %s, %s, %s, 0)
                 ON CONFLICT (app, topic, partition) DO UPDATE SET
-                    topic_id = excluded.topic_id, log_time = NULL, ticked = NULL
+                    topic_id = excluded.topic_id, log_time = NULL, ticked = NULL,
+                    releases = 0
                 """,
                 (topic, share.partition, f"{UNDER_WAY}{share.end}"),
             )

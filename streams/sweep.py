@@ -14,7 +14,7 @@ from handlers.directory import Miss
 from schemas.envelope import Event, Unreadable, parse
 from schemas.topics import QUARANTINE_ROW
 
-from . import clock, directory
+from . import clock, directory, releases
 from .database import Connection, Pool
 from .failpoints import failpoint
 from .set_aside import LONGEST_DETAIL, ON_THE_WAY, TABLES, Kind
@@ -135,6 +135,7 @@ async def _mark(connection: Connection, found: Found) -> int:
             )
         if not found.free:
             return 0
+        await releases.begin(connection)
         await cursor.execute(
             "UPDATE quarantine SET status = 'releasing', released_at = NULL"
             " WHERE id = ANY(%s) AND status = 'waiting'",

@@ -1,7 +1,7 @@
 """When is it time to say what time it is? The owner of a partition appends ticks to it.
 
-A tick claims no more than intake has forwarded, one is outstanding at most, and while the clock is
-driven the player says it.
+A tick claims no more than intake has forwarded, and is void if something was set free meanwhile.
+One is outstanding at most, and while the clock is driven the player says it.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.envelope import encode_tick
 from schemas.topics import CATALOGUE, INTAKE, TIMELINE
 
-from . import clock, positions
+from . import clock, positions, releases
 from .database import Connection, Pool
 from .failpoints import failpoint
 from .settings import Settings
@@ -20,11 +20,12 @@ from .settings import Settings
 HEARTBEAT = timedelta(hours=1)
 
 
-async def append_tick(producer: AIOKafkaProducer, topic: str, partition: int, now: datetime) -> int:
+async def append_tick(
+    producer: AIOKafkaProducer, topic: str, partition: int, now: datetime, releases: int
+) -> int:
     """Append a tick; returns its offset once it is acknowledged."""
-    record = await producer.send_and_wait(
-        topic, encode_tick(now, partition), key=CATALOGUE.encode(), partition=partition
-    )
+    value = encode_tick(now, partition, releases)
+    record = await producer.send_and_wait(topic, value, key=CATALOGUE.encode(), partition=partition)
     return int(record.offset)
 
 
@@ -42,6 +43,7 @@ class Ticker:
         async with self._pool.connection() as connection:
             if (await clock.read(connection)).driven:
                 return 0
+            known = await releases.count(connection)
             now = await positions.watermark(connection, map(self._settings.topic, INTAKE))
             if now is None:
                 return 0
@@ -49,7 +51,7 @@ class Ticker:
         for partition in wanted:
             failpoint("ticker.before")
             self._appended[partition] = await append_tick(
-                self._producer, self._settings.topic(TIMELINE), partition, now
+                self._producer, self._settings.topic(TIMELINE), partition, now, known
             )
             failpoint("ticker.appended")
         return len(wanted)

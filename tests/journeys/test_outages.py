@@ -200,6 +200,46 @@ def test_what_is_released_together_after_the_deadline_is_no_stall(system: System
     ) == [("Dora", "completed"), ("Erin", "abandoned"), ("Fay", "abandoned")]
 
 
+def test_a_tick_that_comes_late_does_not_speak_of_what_was_released_meanwhile(
+    system: System,
+) -> None:
+    lms = Lms("late tick")
+    customer = customer_in(0, "late tick")
+    heard = ago(days=21)
+    lapse = heard + LAPSES
+    system.drive(heard)
+    told = [lms.described(customer), lms.offered()]
+    system.publish(DIRECTORY, *told, headers=heard_at(heard), partition=0)
+    patient = {"LAUREL_SESSION_SECONDS": "60"}
+    system.start("intake", **patient)
+    engine = system.start("engine", FAILPOINT="ticker.before:freeze", **patient)
+    system.await_intake()
+    began = lms.started("dora", lapse - PATIENCE)
+    system.publish(TRAINING, began, headers=heard_at(heard), partition=0)
+    done = lms.completed("dora", lapse - HOUR)
+    system.publish(TRAINING, done, headers=heard_at(lapse - HOUR), partition=1)
+    system.await_intake()
+    system.await_engine()
+    waiting = "SELECT count(*) FROM quarantine WHERE status = %s"
+    assert system.rows(waiting, "waiting") == [(2,)]
+    system.let_go()
+    engine.await_event("failpoint")
+    with system.held("intake", TRAINING, 1):
+        system.publish(DIRECTORY, lms.joined("dora", customer), partition=0)
+        wait_for(lambda: system.rows(waiting, "releasing") == [(1,)], "the start to be forwarded")
+        engine.wake()
+        engine.await_event("tick_stale", partition=0)
+        await_learners(system, customer, 1)
+        await_looks(system, engine, partition=1)
+        assert stalls(system, customer) == []
+    system.await_intake()
+    system.await_engine()
+    await_clock(system)
+    assert stalls(system, customer) == []
+    assert cards(system, customer) == []
+    assert system.rows("SELECT status FROM user_training") == [("completed",)]
+
+
 def test_what_is_replayed_together_after_the_deadline_is_no_stall(system: System) -> None:
     lms = Lms("replayed")
     customer = customer_in(0, "replayed")

@@ -201,11 +201,17 @@ def test_the_second_fact_of_a_record_names_the_record_as_its_cause() -> None:
 
 
 def test_a_tick_is_written_as_its_golden_file() -> None:
-    assert json.loads(encode_tick(AT, 3)) == json.loads(golden("timeline", Tick.WIRE))
+    assert json.loads(encode_tick(AT, 3, 7)) == json.loads(golden("timeline", Tick.WIRE))
 
 
 def test_a_golden_tick_is_understood_for_ever() -> None:
-    assert decode(golden("timeline", Tick.WIRE)).fact == Tick(now=AT)
+    told = decode(golden("timeline", Tick.WIRE))
+    assert (told.fact, told.releases) == (Tick(now=AT), 7)
+
+
+def test_a_fact_set_free_says_how_many_releases_there_were() -> None:
+    assert "releases" not in json.loads(encode_fact(TIMELINE[0], "urn:lms:academy", "e-17"))
+    assert decode(encode_fact(TIMELINE[0], "urn:lms:academy", "e-17", 4)).releases == 4
 
 
 def test_exports_have_the_columns_that_they_had() -> None:

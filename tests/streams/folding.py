@@ -280,7 +280,7 @@ def dump(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:
         ids.setdefault((partition, on), []).append(packed)
     found["remembered"] = sorted((place, sorted(names(rows))) for place, rows in ids.items())
     found["positions"] = connection.execute(
-        "SELECT partition, next_offset, log_time, ticked FROM positions"
+        "SELECT partition, next_offset, log_time, ticked, releases FROM positions"
         " WHERE app = 'engine' ORDER BY partition"
     ).fetchall()
     return found
