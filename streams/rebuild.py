@@ -122,8 +122,11 @@ def _check_empty(connection: Connection, known: Mapping[int, int]) -> None:
 async def _fold(settings: Settings, shares: list[Share], batch: int) -> None:
     topic = settings.topic(TIMELINE)
     quiet_until = {share.partition: share.end for share in shares}
+    # As workers read: what a foreign producer's transaction took back was never said.
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False
+        bootstrap_servers=settings.kafka_bootstrap,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
     )
     await consumer.start()
     try:
@@ -153,7 +156,8 @@ async def _fold_share(
         records = [record for record in found.get(place, []) if record.offset < share.end]
         if records:
             await engine.work(tp, records, sought=True)
-            at = records[-1].offset + 1
+        # The mark that ends a transaction takes an offset and is no record.
+        at = min(await consumer.position(place), share.end)
     _show(share, at)
     say()
 

@@ -32,7 +32,8 @@ def commit(system: System, app: App, topic: str, offsets: Mapping[int, int]) -> 
         for partition, offset in offsets.items()
     }
     with admin(system) as client:
-        client.alter_group_offsets(system.settings.group(app), places)
+        answers = client.alter_group_offsets(system.settings.group(app), places)
+    assert {place: answer.errno for place, answer in answers.items()} == dict.fromkeys(places, 0)
 
 
 def expire(system: System, topic: str, partition: int, before: int) -> None:
@@ -62,7 +63,9 @@ def _made(system: System) -> list[str]:
         ]
 
 
-def lay_in_transaction(system: System, topic: str, partition: int, key: str, value: bytes) -> None:
+def lay_in_transaction(
+    system: System, topic: str, partition: int, key: str, value: bytes, *, taken_back: bool = False
+) -> None:
     """Put a record on a topic in a transaction, whose end takes an offset and is no record."""
     end = system.ends(topic)[partition]
     producer = KafkaProducer(
@@ -72,7 +75,12 @@ def lay_in_transaction(system: System, topic: str, partition: int, key: str, val
     producer.init_transactions()
     producer.begin_transaction()
     producer.send(system.settings.topic(topic), value, key=key.encode(), partition=partition)
-    producer.commit_transaction()
+    if taken_back:
+        # What was never sent could not be taken back.
+        producer.flush()
+        producer.abort_transaction()
+    else:
+        producer.commit_transaction()
     producer.close()
     # The mark is written by the broker, after it has answered.
     wait_for(lambda: system.ends(topic)[partition] == end + 2, "the transaction's mark")

@@ -22,7 +22,9 @@ from schemas.topics import INTAKE, TIMELINE
 from streams import clock, database
 from streams.settings import load
 from tests.conftest import Broker, Server
-from tests.streams.rough import expire
+from tests.streams import rough
+from tests.streams.folding import put
+from tests.streams.folding import story as told
 from tests.streams.system import Running, Story, System, wait_for
 from tests.streams.test_play import line, player, start_workers, story, written
 
@@ -238,7 +240,7 @@ def test_a_rebuild_refuses_where_the_engine_has_been(system: System) -> None:
 def test_a_history_without_its_beginning_is_not_rebuilt(
     played: System, anew: Callable[[], str]
 ) -> None:
-    expire(played, TIMELINE, 1, 1)
+    rough.expire(played, TIMELINE, 1, 1)
     refused = rebuild(played, anew())
     assert refused.returncode == 1
     assert "HistoryExpired" in refused.stderr
@@ -262,3 +264,18 @@ def test_a_parked_record_is_passed_over_in_a_rebuild_too(
     assert rebuild(system, url).returncode == 0
     position = "SELECT next_offset FROM positions WHERE app = 'engine' AND partition = 1"
     assert ask(url, position) == [(1,)]
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_a_transaction_at_the_end_holds_no_rebuild_up(
+    taken_back: bool, system: System, anew: Callable[[], str]
+) -> None:
+    """Its mark takes an offset and is no record; what it took back is passed over."""
+    *lines, last = [one for one in told(people=1) if one.partition == 0]
+    put(system, lines)
+    rough.lay_in_transaction(system, TIMELINE, 0, last.key, last.value, taken_back=taken_back)
+    url = anew()
+    done = rebuild(system, url)
+    assert done.returncode == 0, done.stderr
+    position = "SELECT next_offset FROM positions WHERE app = 'engine' AND partition = 0"
+    assert ask(url, position) == [(len(lines) + (not taken_back),)]
