@@ -98,17 +98,25 @@ class LocalSlack:
             self.shown += 1
             self._last = card["number"]
 
+    def channel(self, name: str) -> str:
+        """The id of the channel of that name, which is there from now on."""
+        return str(self._ask("POST", "channels", {"name": name})[0]["id"])
+
     def _cards(self) -> list[dict[str, Any]]:
         width = min(100, shutil.get_terminal_size().columns)
         ansi = int(sys.stdout.isatty())
+        wanted = f"cards?after={self._last}&width={width}&ansi={ansi}"
+        cards: list[dict[str, Any]] = self._ask("GET", wanted)
+        return cards
+
+    def _ask(self, verb: str, what: str, wish: object = None) -> Any:
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            line.request("GET", f"/_control/cards?after={self._last}&width={width}&ansi={ansi}")
-            answer = line.getresponse()
-            cards: list[dict[str, Any]] = json.load(answer)
-            return cards
+            line.request(verb, f"/_control/{what}", json.dumps(wish))
+            return json.load(line.getresponse())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise PartsError(f"no cards from the local Slack at {self.address}: {error}") from error
+            said = f"no answer from the local Slack at {self.address}: {error}"
+            raise PartsError(said) from error
         finally:
             line.close()
 
@@ -138,9 +146,7 @@ def start_slack(crew: Crew, *, keep: bool) -> LocalSlack:
     slack = LocalSlack(kept_port(HOME / "slack.port"))
     crew.environment["SLACK_API_URL"] = f"{slack.address}api/"
     crew.environment["SLACK_BOT_TOKEN"] = token = "xoxb-local"  # noqa: S105, no secret
-    crew.environment.setdefault("SLACK_FALLBACK_CHANNEL", FALLBACK)
-    channel = crew.environment["SLACK_FALLBACK_CHANNEL"]
-    words = ["--port", str(slack.port), "--token", token, "--channels", channel, "--users", "any"]
+    words = ["--port", str(slack.port), "--token", token, "--channels", FALLBACK, "--users", "any"]
     words += ["--state", str(state)]
     crew.start("local-slack", [program("python"), "-m", "deploy.local_slack", *words])
     deadline = time.monotonic() + 20
@@ -149,6 +155,7 @@ def start_slack(crew: Crew, *, keep: bool) -> LocalSlack:
         if time.monotonic() > deadline:
             raise PartsError(f"the local Slack does not answer at {slack.address}")
         time.sleep(0.05)
+    crew.environment["SLACK_FALLBACK_CHANNEL"] = slack.channel(FALLBACK)
     return slack
 
 

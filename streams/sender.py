@@ -82,10 +82,6 @@ class Pace:
         """Slack wants nothing there for so long."""
         self._channels[channel].shut_until = time.monotonic() + seconds
 
-    def same(self, name: str, id: str) -> None:
-        """A channel's name and its id have one pace."""
-        self._channels[id] = self._channels[name]
-
     def closed(self) -> set[str]:
         """The channels that take nothing now."""
         return {channel for channel in self._channels if self.wait(channel)}
@@ -102,7 +98,9 @@ class Sender:
         self._ledger = Ledger(pool, timedelta(seconds=self._timing.lease))
         self._slack = SlackApi(settings, self._timing.request, self._timing.again)
         self._pace = pace or Pace()
-        self._fallbacks = [settings.slack_fallback_channel]
+        assert settings.slack_fallback_channel is not None
+        # An id: after a crash its history is read, and that Slack shows for no name.
+        self._fallback = settings.slack_fallback_channel
         self._ways: dict[str, str] = {}
         self._flights: dict[asyncio.Task[None], str] = {}
         self._still_until = 0.0
@@ -162,7 +160,7 @@ class Sender:
         """The channel of the customer's CSM, else the fallback."""
         async with self._pool.connection() as connection:
             email = await csm_of(connection, claim.customer)
-        channel = self._fallbacks[-1]
+        channel = self._fallback
         if email is None:
             log("fallback", alert=claim.alert, why="no CSM")
         else:
@@ -221,9 +219,6 @@ class Sender:
             await self._refused(claim, channel, refused)
         else:
             failpoint("slack.posted")
-            if channel == self._fallbacks[0] != where:
-                self._fallbacks = [channel, where]  # its id, now that it is known
-                self._pace.same(channel, where)
             if not await self._record(partial(ledger.sent, claim, version, where, ts)):
                 await self._late(claim, ts)
             how = "mended" if claim.ts else "posted"
@@ -235,14 +230,13 @@ class Sender:
         """Decide what becomes of a card that Slack does not take."""
         if refused.token:
             await self._stand_still(claim, refused)
-        elif refused.card or claim.ts or channel in self._fallbacks:
+        elif refused.card or claim.ts or channel == self._fallback:
             metrics.DELIVERIES_DEAD.inc()
             log("dead", alert=claim.alert, why=str(refused), channel=channel)
             await self._record(partial(self._ledger.dead, claim, str(refused)))
         else:
             log("fallback", alert=claim.alert, why=str(refused))
-            there = self._fallbacks[-1]
-            await self._record(partial(self._ledger.redirect, claim, there, str(refused)))
+            await self._record(partial(self._ledger.redirect, claim, self._fallback, str(refused)))
 
     async def _stand_still(self, claim: Claim, refused: Refused) -> None:
         """Slack does not take our token: no card is at fault, and none will pass."""

@@ -41,8 +41,11 @@ class Settings(BaseModel):
         None, description="xoxb-…; may be left out where SLACK_API_URL is a local Slack"
     )
     slack_api_url: str = Field(SLACK, pattern=r"^https?://\S+/$", description="ends with a slash")
-    slack_fallback_channel: str = Field(
-        "customer-success", min_length=1, description="channel for alerts without a reachable CSM"
+    slack_fallback_channel: str | None = Field(
+        None,
+        pattern=r"^[CDG][A-Z0-9]+$",
+        description="id, not name, of the channel for alerts without a reachable CSM, such as"
+        " C0123ABCD; Slack shows it at the foot of the channel's details",
     )
     laurel_prefix: str = Field(
         "", pattern=r"^[A-Za-z0-9._-]*$", description="before every topic and group name"
@@ -78,10 +81,10 @@ class Settings(BaseModel):
             raise ValueError("a port is at most 65535")
         return addresses
 
-    @field_validator("slack_bot_token", mode="before")
+    @field_validator("slack_bot_token", "slack_fallback_channel", mode="before")
     @classmethod
-    def _empty_is_none(cls, token: object) -> object:
-        return token or None
+    def _empty_is_none(cls, text: object) -> object:
+        return text or None
 
     @field_validator("database_url")
     @classmethod
@@ -98,11 +101,14 @@ class Settings(BaseModel):
         return url
 
     def check_slack(self) -> None:
-        """Raises `SettingsError` where cards would go to the real Slack without a token."""
+        """Raises `SettingsError` where the real Slack has no token, or some cards no channel."""
         if self.slack_bot_token is None and self.slack_api_url == SLACK:
             raise SettingsError(
                 "SLACK_BOT_TOKEN is not set: set it, or name a local Slack in SLACK_API_URL"
             )
+        if self.slack_fallback_channel is None:
+            about = Settings.model_fields["slack_fallback_channel"].description
+            raise SettingsError(f"SLACK_FALLBACK_CHANNEL is not set: {about}")
 
     def topic(self, name: str) -> str:
         """The name in Kafka of one of our topics."""

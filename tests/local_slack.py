@@ -85,6 +85,10 @@ class LocalSlack:
             with error:
                 return error.code, error.read().decode()
 
+    def channel(self, name: str) -> str:
+        """The id of the channel of that name, which is there from now on."""
+        return str(self.control("channels", {"name": name})[0]["id"])
+
     def messages(self, channel: str) -> list[dict[str, Any]]:
         """What stands in that channel, oldest first."""
         channels = self.get("_control/messages")["channels"]

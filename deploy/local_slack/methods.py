@@ -1,7 +1,8 @@
 """What does each Web API method answer, and what does it change?
 
 Arguments arrive already decoded; `Refused` carries Slack's error. Where Slack answers less than one
-would think (metadata without `include_all_metadata`), so do these.
+would think (metadata without `include_all_metadata`, names of channels but for posting), so do
+these.
 """
 
 import base64
@@ -26,7 +27,9 @@ def auth_test(workspace: Workspace, arguments: Json) -> Json:
 
 
 def post_message(workspace: Workspace, arguments: Json) -> Json:
-    where = _conversation(workspace, arguments, people_too=True)
+    named = str(arguments.get("channel", ""))
+    person = named in workspace.people
+    where = workspace.open_direct(named)[0] if person else workspace.find(named)
     if workspace.is_closed(where):
         raise Refused("is_archived")
     if not where.member:
@@ -69,14 +72,13 @@ def update_message(workspace: Workspace, arguments: Json) -> Json:
     new_text = arguments.get("text")
     blocks = _structure(arguments, "blocks", "invalid_blocks_format")
     metadata = _structure(arguments, "metadata", "invalid_metadata_format")
+    if new_text is None and blocks is None:
+        raise Refused("no_text")
     text = message.now.text if new_text is None else str(new_text)
     if len(text) > limits.UPDATE_CHARACTERS:
         raise Refused("msg_too_long")
-    if blocks is not None:
-        kept = limits.check_blocks(blocks)
-    else:
-        # A new text alone replaces the blocks; no text and no blocks keeps them.
-        kept = message.now.blocks if new_text is None else []
+    # A new text alone removes the blocks.
+    kept = [] if blocks is None else limits.check_blocks(blocks)
     if not text.strip() and not kept:
         raise Refused("no_text")
     told = message.now.metadata if metadata is None else limits.check_metadata(metadata)
@@ -175,13 +177,8 @@ METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
 }
 
 
-def _conversation(
-    workspace: Workspace, arguments: Json, *, people_too: bool = False
-) -> Conversation:
-    named = str(arguments.get("channel", ""))
-    if people_too and named in workspace.people:
-        return workspace.open_direct(named)[0]
-    return workspace.find(named)
+def _conversation(workspace: Workspace, arguments: Json) -> Conversation:
+    return workspace.of_id(str(arguments.get("channel", "")))
 
 
 def _shown(workspace: Workspace, message: Message, whole_metadata: bool = False) -> Json:

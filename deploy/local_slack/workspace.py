@@ -153,12 +153,14 @@ class Workspace:
 
     def find(self, name_or_id: str) -> Conversation:
         """The conversation of that id or channel name; raises Slack's `channel_not_found`."""
-        found = self.conversations.get(name_or_id)
-        if found is None:
-            found = self.conversations.get(_id("C", name_or_id.removeprefix("#")))
-        if found is None:
+        by_name = _id("C", name_or_id.removeprefix("#"))
+        return self.of_id(name_or_id if name_or_id in self.conversations else by_name)
+
+    def of_id(self, id: str) -> Conversation:
+        """The conversation of that id; raises Slack's `channel_not_found`."""
+        if id not in self.conversations:
             raise Refused("channel_not_found")
-        return found
+        return self.conversations[id]
 
     def is_closed(self, conversation: Conversation) -> bool:
         """Whether nothing can be said there any more."""

@@ -44,7 +44,7 @@ def test_a_sample_comes_out_as_it_must(
     sample = tmp_path / "sample.jsonl"
     lines = generate.write(seed, 4, 60, generate.instant("now")).lines
     sample.write_text("".join(f"{line.text()}\n" for line in lines))
-    options = ("--users", "any", "--channels", "customer-success", "--rate-limits", "off")
+    options = ("--users", "any", "--rate-limits", "off")
     with (
         LocalSlack(*options) as slack,
         System(
@@ -54,6 +54,7 @@ def test_a_sample_comes_out_as_it_must(
             PARTITIONS,
             SLACK_API_URL=slack.api,
             SLACK_BOT_TOKEN="xoxb-local",
+            SLACK_FALLBACK_CHANNEL=slack.channel("customer-success"),
         ) as system,
     ):
         for kind in ("intake", "engine", "slack"):

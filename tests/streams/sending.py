@@ -29,14 +29,17 @@ TIMING = Timing(lease=2, request=1, looks=(0.2, 0.4), again=0.2, stand_still=0.3
 
 
 class Desk:
-    """A database with alerts and their deliveries, and a Slack to send them to."""
+    """A database with alerts and their deliveries, and a Slack to send them to.
 
-    def __init__(self, url: str, api: str, folder: Path) -> None:
+    A fallback is named where cards are sent to a Slack that is there.
+    """
+
+    def __init__(self, url: str, api: str, folder: Path, fallback: str = "C0") -> None:
         self.env = {
             "DATABASE_URL": url,
             "SLACK_API_URL": api,
             "SLACK_BOT_TOKEN": "xoxb-local",
-            "SLACK_FALLBACK_CHANNEL": "general",
+            "SLACK_FALLBACK_CHANNEL": fallback,
         }
         self.folder = folder
         self.settings: Settings = load(self.env)

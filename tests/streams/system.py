@@ -136,6 +136,7 @@ class System:
             "LAUREL_DATA": str(folder / "data"),
             "SLACK_API_URL": "http://127.0.0.1:1/api/",
             "SLACK_BOT_TOKEN": "xoxb-test",
+            "SLACK_FALLBACK_CHANNEL": "C0",
             **env,
         }
         self.settings: Settings = load(self.env)

@@ -138,6 +138,23 @@ def test_a_port_or_a_name_that_cannot_be_is_named(laurel: Laurel) -> None:
     assert "can be looked up" in said.err
 
 
+def test_a_channel_named_as_people_name_it_is_refused_with_where_its_id_stands(
+    laurel: Laurel,
+) -> None:
+    said = laurel("settings", env={"SLACK_FALLBACK_CHANNEL": "customer-success"})
+    assert said.code == 2
+    assert "SLACK_FALLBACK_CHANNEL: " in said.err
+    assert "id, not name" in said.err
+    assert "the channel's details" in said.err
+
+
+def test_a_sender_without_a_channel_for_some_cards_does_not_start(laurel: Laurel) -> None:
+    env = {"SLACK_BOT_TOKEN": "xoxb-open", "SLACK_FALLBACK_CHANNEL": ""}
+    said = laurel("worker", "slack", env=env)
+    assert said.code == 2
+    assert "SLACK_FALLBACK_CHANNEL is not set" in said.err
+
+
 def test_settings_are_shown_without_their_secrets(laurel: Laurel) -> None:
     url = "postgresql://laurel:sesame@127.0.0.1:5433/accounts"
     said = laurel("settings", env={"DATABASE_URL": url, "SLACK_BOT_TOKEN": "xoxb-open"})

@@ -78,7 +78,7 @@ def acme(database: str, tmp_path: Path) -> Iterator[Acme]:
     migrate(database)
     options = ("--rate-limits", "off", "--channels", "general")
     with LocalSlack(*options) as slack:
-        yield Acme(Desk(database, slack.api, tmp_path), slack)
+        yield Acme(Desk(database, slack.api, tmp_path, slack.channel("general")), slack)
 
 
 def fails(at: float, attempt: int) -> list[Line]:

@@ -28,9 +28,8 @@ def desk(database: str, slack: LocalSlack, tmp_path: Path) -> Desk:
     migrate(database)
     for what in ("messages", "faults", "calls"):
         slack.clear(what)
-    slack.control("channels", {"name": "general"})
     slack.control("users", {"email": "carla@laurel.test", "name": "Carla"})
-    made = Desk(database, slack.api, tmp_path)
+    made = Desk(database, slack.api, tmp_path, slack.channel("general"))
     made.customer("acme", "carla@laurel.test")
     return made
 
@@ -385,7 +384,8 @@ def test_a_slack_that_cannot_be_reached_leaves_no_doubt(
 
 def test_a_channel_gets_no_more_than_slack_allows(desk: Desk) -> None:
     with LocalSlack("--rate-limits", "on") as strict:
-        desk = Desk(desk.env["DATABASE_URL"], strict.api, desk.folder)
+        fallback = strict.channel("general")
+        desk = Desk(desk.env["DATABASE_URL"], strict.api, desk.folder, fallback)
         for number in range(6):
             desk.alert(number=number)
         desk.send(pace=Pace())
@@ -444,6 +444,24 @@ def test_a_sender_killed_on_the_way_leaves_one_card_in_the_end(
     row = desk.row(alert)
     assert (row["state"], row["posted"], row["ts"]) == ("sent", 1, card["ts"])
     assert unsettled() == doubts + (1 - taken)
+
+
+def test_a_card_in_the_fallback_channel_is_found_after_a_kill_and_mended(
+    desk: Desk, slack: LocalSlack
+) -> None:
+    desk.customer("beta", None)
+    alert, doubts = desk.alert("beta"), unsettled()
+    sender = desk.start("slack.posted:exit")
+    assert sender.await_exit() == 137
+    sender.close()
+    desk.send()
+    desk.close(alert)
+    desk.send()
+    (card,) = cards(slack, alert)
+    row = desk.row(alert)
+    assert (row["channel"], row["ts"]) == (slack.channel("general"), card["ts"])
+    assert len(card["versions"]) == 2
+    assert unsettled() == doubts
 
 
 @pytest.mark.parametrize("failpoint", ["slack.sending", "slack.posted"])
@@ -527,7 +545,7 @@ def test_a_database_that_goes_away_before_the_answer_is_recorded_is_waited_for(
     migrate(server.url)
     for what in ("messages", "faults", "calls"):
         slack.clear(what)
-    desk = Desk(server.url, slack.api, tmp_path)
+    desk = Desk(server.url, slack.api, tmp_path, slack.channel("general"))
     desk.customer("acme", None)
     alert = desk.alert()
     sender = desk.start("slack.posted:freeze")

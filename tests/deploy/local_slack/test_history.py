@@ -7,6 +7,7 @@ import pytest
 from slack_sdk import WebClient
 
 from tests.deploy.local_slack.cards import MILESTONE, refused, texts
+from tests.local_slack import LocalSlack
 
 
 def test_metadata_is_stripped_unless_all_of_it_is_asked_for(client: WebClient) -> None:
@@ -58,9 +59,10 @@ def test_history_keeps_to_the_bounds_and_counts_them_in_when_inclusive(client: W
     ],
 )
 def test_history_refuses_nonsense_by_name(
-    client: WebClient, wrong: dict[str, Any], error: str
+    slack: LocalSlack, client: WebClient, wrong: dict[str, Any], error: str
 ) -> None:
-    assert refused(client.conversations_history, channel="general", **wrong)[0] == error
+    channel = slack.channel("general")
+    assert refused(client.conversations_history, channel=channel, **wrong)[0] == error
 
 
 def test_replies_are_counted_at_their_parent_and_are_not_in_history(client: WebClient) -> None:

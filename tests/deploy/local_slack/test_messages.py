@@ -5,6 +5,7 @@ import json
 import re
 
 import aiohttp
+import pytest
 from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -101,6 +102,31 @@ def test_an_update_with_text_alone_removes_the_blocks(slack: LocalSlack, client:
     assert slack.messages("#general")[0]["blocks"] == []
 
 
+def test_an_update_without_text_and_blocks_is_refused(client: WebClient) -> None:
+    posted = client.chat_postMessage(channel="general", text="first", blocks=MILESTONE)
+    nothing = {"channel": posted["channel"], "ts": posted["ts"]}
+    assert refused(client.api_call, api_method="chat.update", json=nothing)[0] == "no_text"
+
+
+@pytest.mark.parametrize("name", ["general", "#general", ""])
+def test_the_name_of_a_channel_is_good_for_posting_only(client: WebClient, name: str) -> None:
+    posted = client.chat_postMessage(channel="general", text="first")
+    mended = {"channel": name, "ts": posted["ts"], "text": "second"}
+    assert refused(client.chat_update, **mended)[0] == "channel_not_found"
+    assert refused(client.conversations_history, channel=name)[0] == "channel_not_found"
+    assert client.conversations_open(channel=posted["channel"])["already_open"]
+    if name:
+        assert refused(client.conversations_open, channel=name)[0] == "channel_not_found"
+
+
+def test_a_person_is_good_for_posting_only(slack: LocalSlack, client: WebClient) -> None:
+    [ann] = slack.control("users", {"email": "ann@vendor.example", "name": "Ann"})
+    posted = client.chat_postMessage(channel=ann["id"], text="first")
+    mended = {"channel": ann["id"], "ts": posted["ts"], "text": "second"}
+    assert refused(client.chat_update, **mended)[0] == "channel_not_found"
+    assert refused(client.conversations_history, channel=ann["id"])[0] == "channel_not_found"
+
+
 def test_an_update_refuses_more_than_four_thousand_characters(client: WebClient) -> None:
     posted = client.chat_postMessage(channel="general", text="first")
     where = {"channel": posted["channel"], "ts": posted["ts"]}
@@ -115,6 +141,6 @@ def test_only_messages_that_exist_and_are_the_apps_own_can_be_updated(
     [said] = slack.control(
         "messages", {"channel": "general", "email": "ann@vendor.example", "text": "hello"}
     )
-    other = {"channel": "general", "text": "other"}
+    other = {"channel": said["channel"], "text": "other"}
     assert refused(client.chat_update, **other, ts=said["ts"])[0] == "cant_update_message"
     assert refused(client.chat_update, **other, ts="1.000001")[0] == "message_not_found"

@@ -36,7 +36,9 @@ def test_posting_faster_than_slack_allows_is_limited_by_channel() -> None:
 def test_every_method_has_its_share_of_calls_a_minute() -> None:
     with LocalSlack() as slack:
         client = slack.client()
-        calls, answer = until_limited(client.conversations_history, channel="general")
+        calls, answer = until_limited(
+            client.conversations_history, channel=slack.channel("general")
+        )
         assert answer.status_code == 429
         assert 50 <= calls < 60
         client.auth_test()  # another method, another share
