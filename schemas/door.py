@@ -5,6 +5,8 @@ Sources: CloudEvents 1.0 HTTP binding; RFC 9457 for what is refused.
 
 from dataclasses import dataclass
 
+from .topics import EVENT_AT_MOST
+
 EVENTS_PATH = "/api/events"
 OPENAPI_PATH = "/api/openapi.json"
 ASYNCAPI_PATH = "/api/asyncapi.json"
@@ -17,8 +19,8 @@ PROBLEM = "application/problem+json"
 MOST_EVENTS = 1000
 """Events in a batch at most."""
 
-LARGEST_EVENT = 900_000
-"""Bytes of an event as JSON at most; a record of Kafka holds 1,048,588 by default."""
+LARGEST_EVENT = EVENT_AT_MOST
+"""Bytes of an event as JSON at most, as by every other way."""
 
 MOST_FAULTS = 100
 """Faults that an answer names at most."""

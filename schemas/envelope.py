@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, Validati
 
 from .facts import FACTS, Fact, OfCustomer, Tick
 from .incoming import EVENTS, Id, Incoming
-from .topics import CATALOGUE
+from .topics import CATALOGUE, EVENT_AT_MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,12 @@ def wire_names() -> Iterable[str]:
 def parse(raw: bytes | str | None) -> Event:
     """Check a producer's event.
 
-    Raises `Unreadable` with reason `empty`, `json`, `envelope`, `type` or `data`.
+    Raises `Unreadable` with reason `empty`, `size`, `json`, `envelope`, `type` or `data`.
     """
     if not raw:
         raise Unreadable("empty", "the record has no value; send a CloudEvents 1.0 JSON object")
+    if len(raw) > EVENT_AT_MOST:
+        raise Unreadable("size", f"the event has more than {EVENT_AT_MOST} bytes")
     try:
         envelope = _ENVELOPE.validate_json(raw)
     except ValidationError as error:

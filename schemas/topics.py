@@ -23,6 +23,15 @@ QUARANTINE_ROW = "laurel-quarantine"
 
 DAY_MS = 86_400_000
 
+EVENT_AT_MOST = 1_000_000
+"""Bytes of an event as JSON, at most; a fact made of it is smaller than this too."""
+
+KEY_AT_MOST = 10_000
+"""Bytes of a producer's key, at most."""
+
+RECORD_AT_MOST = 1_048_588
+"""Bytes that a topic takes at once, Kafka's default: room for the two above and a header."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -37,6 +46,7 @@ class Topic:
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_ms),
             "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(RECORD_AT_MOST),
         }
 
 

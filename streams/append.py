@@ -12,7 +12,7 @@ from aiokafka.partitioner import murmur2
 
 from handlers.canonical import Said
 from schemas.envelope import encode_fact
-from schemas.topics import CATALOGUE
+from schemas.topics import CATALOGUE, RECORD_AT_MOST
 
 from .failpoints import failpoint
 from .settings import Settings
@@ -39,6 +39,7 @@ async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         enable_idempotence=True,
         linger_ms=2,
         max_batch_size=BATCH_BYTES,
+        max_request_size=RECORD_AT_MOST,
     )
     await producer.start()
     try:

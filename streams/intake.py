@@ -16,7 +16,7 @@ from handlers.canonical import Said, canonical
 from handlers.directory import Accepted, Dead, Directory, Miss, Route
 from schemas.envelope import Event, Unreadable, from_epoch_ms, milliseconds, parse
 from schemas.incoming import Incoming, OfPerson
-from schemas.topics import QUARANTINE_ROW, RECORDED_TIME, TIMELINE
+from schemas.topics import EVENT_AT_MOST, KEY_AT_MOST, QUARANTINE_ROW, RECORDED_TIME, TIMELINE
 
 from . import clock, directory, releases
 from .append import append
@@ -24,10 +24,15 @@ from .clock import Time
 from .database import Connection, Pool
 from .directory import Placed
 from .failpoints import failpoint
-from .set_aside import Changes, Kind, Row, delete, discarded, header, rows_of
+from .set_aside import Changes, Kind, Row, delete, discarded, header, is_too_large, rows_of
 from .settings import Settings
 from .stop import Beyond, Fenced, PositionLost
 from .transport import Record
+
+TOO_LARGE = (
+    f"the event has more than {EVENT_AT_MOST} bytes, or its key more than {KEY_AT_MOST}; they are"
+    " not kept, but lie on the intake topic for as long as it keeps records"
+)
 
 Recheck = Callable[[TP], Awaitable[None]]
 """Ask Kafka again whether topic and position fit; raises the `Stop` that names what does not."""
@@ -221,6 +226,8 @@ def _read(record: Record, row: Row | None, time: Time) -> Reading:
     read: Event | Dead
     try:
         heard = _heard(record, time)
+        if is_too_large(record):
+            raise Unreadable("size", TOO_LARGE)
         read = parse(record.value)
     except Unreadable as error:
         read = Dead(error.reason, str(error))

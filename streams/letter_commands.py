@@ -96,7 +96,7 @@ def show(settings: Settings, options: Namespace) -> None:
         for head, text in shown:
             say(f"{head + ':':13}{text}")
         say()
-        say("(its bytes have expired)" if value is None else value.decode(errors="replace"))
+        say("(its bytes are not kept)" if value is None else value.decode(errors="replace"))
 
     _with(settings, act)
 

@@ -9,11 +9,20 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic import model_validator as check
 
 from schemas.envelope import Unreadable, faults, milliseconds, parse
 from schemas.facts import EPOCH
+from schemas.topics import EVENT_AT_MOST, KEY_AT_MOST
 
 from .shell import Refused
 
@@ -37,6 +46,14 @@ class _Line(BaseModel):
     key: str | None = None
     event: dict[str, Any] | None = None
     raw: str | None = None
+
+    @field_validator("key", "raw")
+    @classmethod
+    def _not_too_large(cls, text: str | None, about: ValidationInfo) -> str | None:
+        most = KEY_AT_MOST if about.field_name == "key" else EVENT_AT_MOST
+        if text is not None and len(text.encode()) > most:
+            raise ValueError(f"has more than {most} bytes")
+        return text
 
     @check(mode="after")
     def _one_value(self) -> Self:

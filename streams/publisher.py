@@ -27,6 +27,7 @@ from kafka import KafkaProducer
 
 from schemas.destination import destination
 from schemas.envelope import Event, parse, stamp
+from schemas.topics import RECORD_AT_MOST
 
 from .settings import Settings, load
 
@@ -98,6 +99,7 @@ def open_producer(settings: Settings, patience: float) -> KafkaProducer:
         enable_idempotence=True,
         acks="all",
         linger_ms=5,
+        max_request_size=RECORD_AT_MOST,
         delivery_timeout_ms=milliseconds,
         request_timeout_ms=milliseconds // 2,
         max_block_ms=milliseconds,

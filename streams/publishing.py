@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import orjson
+
 from handlers.adapters import cloudevents
 from handlers.adapters.delivery import Delivery
 from schemas.door import STRUCTURED
@@ -48,8 +50,17 @@ def lines(opened: BinaryIO, name: str) -> Iterator[bytes]:
         try:
             arrived = cloudevents.read(Delivery(STRUCTURED, text))
         except Unreadable as fault:
-            raise Refused(f"{name}, line {number}: {fault}") from None
+            raise Refused(f"{name}, line {number}{_event_id(text)}: {fault}") from None
         yield from (one.raw for one in arrived)
+
+
+def _event_id(text: bytes) -> str:
+    """The id that a wrong line names, if it can be made out."""
+    try:
+        event = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return ""
+    return f", event {event['id']!r}" if isinstance(event, dict) and "id" in event else ""
 
 
 def _send(settings: Settings, events: Iterable[bytes]) -> int:

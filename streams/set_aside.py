@@ -13,7 +13,7 @@ from typing import Any, Literal
 from faust.types import TP
 
 from handlers.directory import Dead, Miss
-from schemas.topics import QUARANTINE_ROW
+from schemas.topics import EVENT_AT_MOST, KEY_AT_MOST, QUARANTINE_ROW
 
 from .database import Connection
 from .transport import Record
@@ -58,6 +58,11 @@ def parse_name(name: str) -> tuple[Kind, int] | None:
 def header(record: Record, name: str) -> bytes | None:
     """What a record's header of this name says, the last one where there are several."""
     return dict(record.headers).get(name) if record.headers else None
+
+
+def is_too_large(record: Record) -> bool:
+    """Whether it could not be published again; of such a record neither key nor bytes are kept."""
+    return len(record.value or b"") > EVENT_AT_MOST or len(record.key or b"") > KEY_AT_MOST
 
 
 async def rows_of(connection: Connection, tp: TP, records: list[Record]) -> dict[int, Row]:
@@ -147,7 +152,8 @@ class Changes:
 
     def _origin(self, record: Record, row: Row | None) -> tuple[Any, ...]:
         offset = record.offset if row is None else row.offset
-        return self.tp.topic, self.tp.partition, offset, record.key, record.value
+        kept = (None, None) if is_too_large(record) else (record.key, record.value)
+        return self.tp.topic, self.tp.partition, offset, *kept
 
     async def write(self, connection: Connection) -> None:
         """Write it all, within the batch's transaction; a repeat of the batch changes nothing."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import orjson
 
-from schemas.door import BATCH, JSON, LARGEST_EVENT, MOST_EVENTS, STRUCTURED
+from schemas.door import BATCH, JSON, MOST_EVENTS, STRUCTURED
 from schemas.envelope import Event, Fault, Unreadable, parse
 
 from .delivery import Arrived, Delivery, UnknownFormat
@@ -44,8 +44,6 @@ def read(delivery: Delivery) -> list[Arrived]:
 
 
 def _one(raw: bytes, pointer: str = "") -> Arrived:
-    if len(raw) > LARGEST_EVENT:
-        raise Unreadable("size", f"the event has more than {LARGEST_EVENT} bytes")
     event: Event = parse(raw)
     return Arrived(event, raw, pointer)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from kafka import KafkaAdminClient
 
-from schemas.topics import TOPICS
+from schemas.topics import EVENT_AT_MOST, TOPICS
 from streams import cli
 from tests.conftest import Broker
 from tests.streams.system import Story, System
@@ -300,8 +300,29 @@ def test_nothing_of_a_file_with_a_wrong_line_is_published(
     file.write_text(f"{json.dumps(ENROLLED)}\n\n{json.dumps(wrong)}\n")
     said = laurel("publish", file, env=system.env)
     assert said.code == 2
-    assert said.err == f"laurel: {file}, line 3: /data/course: Field required\n"
+    assert said.err == f"laurel: {file}, line 3, event 'e1': /data/course: Field required\n"
     assert system.records("intake.training") == []
+
+
+def test_a_line_that_is_too_large_is_named_before_anything_is_published(
+    system: System, laurel: Laurel, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    large = {**ENROLLED, "id": "large", "note": "x" * EVENT_AT_MOST}
+    file.write_text(f"{json.dumps(ENROLLED)}\n{json.dumps(large)}\n")
+    said = laurel("publish", file, env=system.env)
+    assert said.code == 2
+    assert said.err == (
+        f"laurel: {file}, line 2, event 'large': the event has more than 1000000 bytes\n"
+    )
+    assert system.records("intake.training") == []
+
+
+def test_a_topic_that_takes_too_little_at_once_is_named(system: System, laurel: Laurel) -> None:
+    system.alter("intake.training", {"max.message.bytes": "1000000"})
+    said = laurel("topics", env=system.env)
+    assert said.code == 1
+    assert "intake.training: max.message.bytes is 1000000, must be 1048588" in said.err
 
 
 def test_what_comes_on_standard_input_is_published_up_to_the_wrong_line(system: System) -> None:

@@ -283,10 +283,12 @@ def test_a_refused_append_ends_the_process_and_loses_nothing(system: System, int
     small, large = customer_in(0, "refused"), customer_in(1, "refused")
     batch = [lms.described(small), lms.described(large), lms.joined("ann", large), lms.offered()]
     batch += [lms.started("ann", ago(hours=3)), lms.completed("ann", ago(hours=1))]
-    system.publish(TRAINING, *batch, partition=0)
+    worker = intake()
+    # What it has found right when it started.
+    worker.await_event("assigned")
     start = system.positions("intake", TRAINING)
     system.alter(TIMELINE, {"max.message.bytes": "1200"})
-    worker = intake()
+    system.publish(TRAINING, *batch, partition=0)
     assert worker.await_exit() == STOPPED
     system.alter(TIMELINE, {"max.message.bytes": "1048588"})
     (said,) = worker.events("stopped")

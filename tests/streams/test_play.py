@@ -295,6 +295,12 @@ ALMOST = story()[0]
         (GOOD.replace(', "raw": "x"', ""), "either `event` or `raw`"),
         (GOOD.replace('"raw"', '"rwa"'), "/rwa: Extra inputs"),
         (json.dumps({**ALMOST, "event": {**ALMOST["event"], "id": ""}}), "/event: /id: "),
+        (GOOD.replace('"x"', f'"{"x" * 1_000_001}"'), "/raw: .*more than 1000000 bytes"),
+        (GOOD.replace('"k"', f'"{"k" * 10_001}"'), "/key: .*more than 10000 bytes"),
+        (
+            json.dumps({**ALMOST, "event": {**ALMOST["event"], "note": "x" * 1_000_000}}),
+            "/event: the event has more than 1000000 bytes",
+        ),
     ],
 )
 def test_a_wrong_line_is_named_with_its_field(wrong: str, said: str) -> None:

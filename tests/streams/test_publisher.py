@@ -11,6 +11,7 @@ import pytest
 from schemas.destination import destination
 from schemas.envelope import Event, Unreadable, parse
 from schemas.incoming import PersonRef, TrainingStarted
+from schemas.topics import EVENT_AT_MOST
 from streams import publisher
 from streams.publisher import Publisher, PublishFailed
 from tests.conftest import Broker, OwnBroker
@@ -110,6 +111,15 @@ def test_what_is_no_event_is_refused_by_its_field_and_not_sent(system: System) -
         with pytest.raises(Unreadable, match=r"/time: "):
             sending.send({"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": {}})
     assert system.records("intake.training") == []
+
+
+def test_an_event_may_be_large_but_not_too_large(system: System) -> None:
+    golden = (GOLDEN / "training.started.v1.json").read_bytes()
+    with Publisher(system.settings) as sending:
+        with pytest.raises(Unreadable, match="more than 1000000 bytes"):
+            sending.send(golden.ljust(EVENT_AT_MOST + 1))
+        sending.send(golden.ljust(EVENT_AT_MOST))
+    assert [len(record.value) for record in system.records("intake.training")] == [EVENT_AT_MOST]
 
 
 def test_what_the_broker_did_not_take_is_reported(

@@ -5,11 +5,13 @@ from typing import Any
 
 import orjson
 import pytest
+from kafka import KafkaProducer
 
 from handlers.directory import Route
 from schemas.facts import PersonJoined, TrainingStarted
 from schemas.ids import ident
-from schemas.topics import DIRECTORY
+from schemas.topics import DIRECTORY, EVENT_AT_MOST, KEY_AT_MOST
+from schemas.topics import TRAINING as SOURCE
 from streams import letters
 from streams.letters import LetterError
 from streams.sweep import on_the_way
@@ -23,6 +25,11 @@ BOB = {"email": "bob@acme.example"}
 def names(intake: Steps, status: str = "waiting") -> list[str]:
     """What the rows of the quarantine are called."""
     return [f"q{row[0]}" for row in intake.quarantine() if row[3] == status]
+
+
+def padded(said: dict[str, Any], size: int) -> bytes:
+    """An event of so many bytes."""
+    return orjson.dumps(said).ljust(size)
 
 
 def republish(intake: Steps, name: str, value: dict[str, Any] | bytes) -> None:
@@ -254,6 +261,42 @@ def test_the_bytes_of_what_was_refused_are_kept_as_they_came(intake: Steps) -> N
     letter, kept = intake.ask(letters.show, f"d{intake.dead_letters()[0][0]}")
     assert kept == garbage
     assert (letter.topic, letter.partition, letter.offset) == (*intake.tp(), 0)
+
+
+def lay_large(intake: Steps, key: bytes, value: bytes) -> None:
+    """Put a record on partition 0 that only compression makes small enough for the broker."""
+    producer = KafkaProducer(
+        bootstrap_servers=intake.settings.kafka_bootstrap,
+        compression_type="gzip",
+        max_request_size=10 * EVENT_AT_MOST,
+    )
+    producer.send(intake.settings.topic(SOURCE), value, key=key, partition=0)
+    producer.close()
+
+
+def test_what_is_too_large_to_be_sent_again_is_refused_and_not_kept(intake: Steps) -> None:
+    tp = intake.tp()
+    lay_large(intake, b"k", padded(started(), 3 * EVENT_AT_MOST))
+    lay_large(intake, b"k", padded(started(), EVENT_AT_MOST + 1))
+    lay_large(intake, b"k" * (KEY_AT_MOST + 1), padded(started(), 1000))
+    intake.take(tp)
+    rows = intake.rows("SELECT reason, key, bytes, status FROM dead_letters")
+    assert rows == [("size", None, None, "waiting")] * 3
+    for row in intake.dead_letters():
+        assert "lie on the intake topic" in row[3]
+        with pytest.raises(LetterError, match="has no bytes to send again"):
+            intake.ask(letters.replay, [f"d{row[0]}"])
+
+
+def test_the_largest_event_waits_and_goes_on(intake: Steps) -> None:
+    tp = intake.tp()
+    intake.tell(customer(), course())
+    lay_large(intake, b"k" * KEY_AT_MOST, padded(started(), EVENT_AT_MOST))
+    intake.take(tp)
+    assert [row[2:] for row in intake.quarantine()] == [("unknown", "waiting")]
+    intake.tell(joined())
+    assert intake.settle(tp) == 1
+    assert len(intake.facts(TrainingStarted)) == 1
 
 
 def test_a_time_of_hearing_that_is_none_is_refused_only_while_the_clock_is_driven(
