@@ -16,7 +16,7 @@ from schemas.facts import Fact
 from schemas.topics import DIRECTORY, TIMELINE, TRAINING
 from streams import clock
 from streams.append import open_producer
-from streams.database import Connection, open_pool
+from streams.database import Connection, Pool, open_pool
 from streams.intake import Intake, Resolved
 from streams.sweep import sweep
 from streams.transport import Record
@@ -226,6 +226,19 @@ def steps(system: System) -> Iterator[Steps]:
 async def in_transaction(connection: Connection, query: str, *parameters: object) -> None:
     """Run a statement; the transaction stays open."""
     await connection.execute(query, parameters)
+
+
+async def await_waiting(pool: Pool, count: int = 1) -> None:
+    """Wait until so many sessions wait for locks in this database."""
+    async with pool.connection() as watching, asyncio.timeout(30):
+        while True:
+            cursor = await watching.execute(
+                "SELECT FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            await watching.commit()
+            if cursor.rowcount >= count:
+                return
 
 
 def driven(at: datetime) -> Headers:

@@ -18,12 +18,11 @@ from schemas.ids import ident, opaque
 from schemas.topics import CATALOGUE, DIRECTORY, TIMELINE
 from streams import topics
 from streams.append import partition_of
-from streams.database import Connection
 from streams.directory import route_hash
 from streams.stop import AppendFailed, Beyond, Fenced
 
 from .acme import ADA, DAY, EVERYONE, MONDAY, course, customer, joined, left, started
-from .steps import Steps, event
+from .steps import Steps, await_waiting, event
 from .system import wait_for
 
 # One batch
@@ -215,9 +214,7 @@ def test_of_two_batches_that_route_one_event_the_first_to_commit_stands(intake: 
         async with intake.pool.connection() as rival:
             await rival.execute("INSERT INTO routes VALUES (%s, 'bolt', 'someone', now())", (hash,))
             resolving = asyncio.create_task(intake.intake.resolve(tp, batch, False))
-            async with intake.pool.connection() as watch, asyncio.timeout(30):
-                while not await waits(watch):
-                    pass
+            await await_waiting(intake.pool)
         return await resolving
 
     resolved = intake.run(race())
@@ -225,14 +222,30 @@ def test_of_two_batches_that_route_one_event_the_first_to_commit_stands(intake: 
     assert routes == [("bolt", "someone"), ("acme", ADA)]
 
 
-async def waits(connection: Connection) -> bool:
-    """Whether somebody waits for a lock in this database."""
-    cursor = await connection.execute(
-        "SELECT FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    await connection.commit()
-    return bool(cursor.rowcount)
+def test_two_batches_that_route_the_same_events_never_wait_for_each_other_in_a_ring(
+    intake: Steps,
+) -> None:
+    """Each in the other's order, both held up at the one in the middle."""
+    intake.tell(*EVERYONE)
+    batch = [started("1"), started("2"), started("3")]
+    intake.say(*batch)
+    intake.say(*reversed(batch), partition=1)
+    places = [intake.tp(), intake.tp(1)]
+    waiting = [intake.waiting(tp) for tp in places]
+    hash = route_hash(parse(orjson.dumps(batch[1])))
+
+    async def race() -> list[Any]:
+        async with intake.pool.connection() as rival:
+            await rival.execute("INSERT INTO routes VALUES (%s, 'bolt', 'someone', now())", (hash,))
+            resolving = [
+                asyncio.create_task(intake.intake.resolve(tp, records, False))
+                for tp, records in zip(places, waiting, strict=True)
+            ]
+            await await_waiting(intake.pool, len(resolving))
+        return await asyncio.gather(*resolving)
+
+    routed = [[said.fact.customer for said in resolved.facts] for resolved in intake.run(race())]
+    assert routed == [["acme", "bolt", "acme"]] * 2
 
 
 def test_a_batch_below_the_position_is_dropped_and_the_topic_looked_at_again(
