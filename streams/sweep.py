@@ -27,9 +27,6 @@ KEPT = timedelta(days=30)
 
 AT_ONCE = 1000
 
-ONE_PUBLISHER = 7_205_759_404
-"""Advisory lock: two publishers at once would mix the order."""
-
 
 async def sweep(pool: Pool, producer: AIOKafkaProducer) -> int:
     """One pass over what waits; returns how many rows were marked or published."""
@@ -148,11 +145,6 @@ async def _publish(connection: Connection, producer: AIOKafkaProducer) -> int:
     """Publish the first rows that are marked and not on their way; returns how many."""
     now = clock.real()
     async with connection.transaction():
-        cursor = await connection.execute(
-            "SELECT pg_try_advisory_xact_lock(%s)", (ONE_PUBLISHER,), binary=True
-        )
-        if await cursor.fetchone() == (False,):
-            return 0
         acknowledgements, count = [], 0
         for kind in TABLES:
             rows = await _claim(connection, kind, now)
@@ -170,7 +162,10 @@ async def _publish(connection: Connection, producer: AIOKafkaProducer) -> int:
 async def _claim(
     connection: Connection, kind: Kind, now: datetime
 ) -> list[tuple[int, str, int, bytes | None, bytes]]:
-    """The next rows of a table to publish, in the order in which they were first heard."""
+    """The next rows of a table to publish, in the order in which they were first heard.
+
+    Locked in that order until all are on the topic, so a second publisher waits at the first one.
+    """
     cursor = connection.cursor(binary=True)
     await cursor.execute(
         f"""

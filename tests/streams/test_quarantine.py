@@ -1,5 +1,6 @@
 """What must be true of records that wait, that are refused, and that come back?"""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,16 +9,17 @@ import pytest
 from kafka import KafkaProducer
 
 from handlers.directory import Route
+from schemas.envelope import parse
 from schemas.facts import PersonJoined, TrainingStarted
 from schemas.ids import ident
 from schemas.topics import DIRECTORY, EVENT_AT_MOST, KEY_AT_MOST
 from schemas.topics import TRAINING as SOURCE
 from streams import letters
 from streams.letters import LetterError
-from streams.sweep import on_the_way
+from streams.sweep import on_the_way, sweep
 
 from .acme import ADA, DAY, EVERYONE, MONDAY, course, customer, joined, left, started
-from .steps import Steps, driven, event
+from .steps import Steps, await_waiting, driven, event
 
 BOB = {"email": "bob@acme.example"}
 
@@ -119,6 +121,45 @@ def test_all_that_waits_for_a_person_goes_on_together_in_the_order_heard(intake:
         back = intake.waiting(intake.tp(partition))
         assert [orjson.loads(record.value)["id"] for record in back] == wanted
         assert {record.key for record in back} == {b"any"}
+
+
+def test_two_sweeps_at_once_send_on_each_record_once(intake: Steps) -> None:
+    tp = intake.tp()
+    intake.tell(customer(), course())
+    intake.say(*(started(str(n)) for n in range(5)))
+    intake.take(tp)
+
+    async def both() -> list[int]:
+        async with intake.pool.connection() as holding, asyncio.TaskGroup() as tasks:
+            await holding.execute("UPDATE quarantine SET status = 'releasing'")
+            await holding.commit()
+            await holding.execute("SELECT FROM quarantine FOR UPDATE")
+            sweeping = [
+                tasks.create_task(sweep(intake.pool, intake.producer)),
+                tasks.create_task(sweep(intake.pool, intake.producer)),
+            ]
+            await await_waiting(intake.pool, len(sweeping))
+            await holding.commit()
+        return [sweep.result() for sweep in sweeping]
+
+    assert sorted(intake.run(both())) == [0, 5]
+    copies = [parse(record.value).id for record in intake.waiting(tp)]
+    assert copies == [str(n) for n in range(5)]
+
+
+def test_where_an_event_went_releases_its_repeat_even_if_nobody_could_tell_any_more(
+    intake: Steps,
+) -> None:
+    intake.tell(customer(), customer("bolt"), course())
+    intake.say(started())
+    intake.take(intake.tp())
+    intake.tell(joined())
+    intake.say(started(), partition=2)
+    intake.take(intake.tp(2))
+    intake.tell(joined(customer="bolt"), joined(id="8"))
+    assert intake.settle(intake.tp()) > 0
+    assert intake.quarantine() == []
+    assert [fact.customer for fact in intake.facts(TrainingStarted)] == ["acme", "acme"]
 
 
 def test_a_released_fact_of_the_directory_releases_what_waits_for_it(intake: Steps) -> None:
