@@ -1,4 +1,4 @@
-"""What if the connection breaks while Postgres commits? A wire to it that can be cut there."""
+"""What if the connection to Postgres breaks at a commit? A wire that can be cut there, or hang."""
 
 import itertools
 import selectors
@@ -16,14 +16,17 @@ COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
 class Wire:
     """Listens on a port of its own and passes on to a database what it is told.
 
-    `cut` says of the n-th commit whether it is lost on its way (`before`), done but never
-    confirmed (`after`), or passed on.
+    `cut` says of the n-th commit (or what else is marked so) whether it is lost on its way
+    (`before`), done but never confirmed (`after`), passed on, or nothing is taken from it on
+    (`deaf`), while the connection stands.
     """
 
-    def __init__(self, url: str, cut: Callable[[int], str | None]) -> None:
+    def __init__(self, url: str, cut: Callable[[int], str | None], mark: bytes = COMMIT) -> None:
         parts = urlsplit(url)
         self._server = (parts.hostname or "", parts.port or 5432)
         self._cut = cut
+        self._mark = mark
+        self._done = threading.Event()
         self._commits = itertools.count(1)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.cuts: list[str] = []
@@ -41,6 +44,7 @@ class Wire:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._done.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
@@ -55,8 +59,10 @@ class Wire:
     def _pass_on(self, client: socket.socket) -> None:
         with client, socket.create_connection(self._server) as server:
             for said, by_client in _both(client, server):
-                how = self._cut(next(self._commits)) if by_client and COMMIT in said else None
-                if how != "before":
+                how = self._cut(next(self._commits)) if by_client and self._mark in said else None
+                if how == "deaf":
+                    self._done.wait()
+                elif how != "before":
                     (server if by_client else client).sendall(said)
                 if how == "after":
                     server.recv(65_536)
