@@ -3,10 +3,11 @@
 Producers' events are checked whole; what Laurel itself wrote to the timeline is read back exactly.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any, Literal
 
 import orjson
@@ -100,6 +101,53 @@ def parse(raw: bytes | str | None) -> Event:
     if not datetime(1990, 1, 1, tzinfo=UTC) <= envelope.time <= datetime(9000, 1, 1, tzinfo=UTC):
         raise Unreadable("envelope", [Fault("/time", "lies outside the years 1990 to 9000")])
     return Event(envelope.id, envelope.source, milliseconds(envelope.time), data)
+
+
+def to_json(event: object) -> bytes:
+    """A producer's event as JSON; raises `Unreadable` naming what JSON cannot say.
+
+    orjson alone would write null for NaN, and does not tell the place of what it refuses.
+    """
+    if not isinstance(event, Mapping):
+        kind = type(event).__name__
+        raise Unreadable("json", f"an event is a mapping, a JSON object; this is of type {kind}")
+    if wrong := list(_unsayable(event)):
+        raise Unreadable("json", wrong)
+    try:
+        return orjson.dumps(dict(event), default=_decimal)
+    except orjson.JSONEncodeError as error:
+        raise Unreadable("json", str(error)) from None
+
+
+DEEPEST = 100
+"""How deep the parts of an event may lie in each other."""
+
+
+def _unsayable(value: object, at: str = "", depth: int = 0) -> Iterator[Fault]:
+    match value:
+        case str():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                yield Fault(at, f"character {error.start} is half of one (a lone surrogate)")
+        case float() if not isfinite(value):
+            yield Fault(at, "JSON has neither NaN nor Infinity; leave the field out or mend it")
+        case int() if not -(2**63) <= value < 2**64:
+            yield Fault(at, "the number has more than 64 bits; send it as text or mend it")
+        case Mapping() | list() | tuple() if depth == DEEPEST:
+            yield Fault("", f"the event is nested more than {DEEPEST} deep")
+        case Mapping():
+            for name, part in value.items():
+                yield from _unsayable(part, f"{at}/{name}", depth + 1)
+        case list() | tuple():
+            for number, part in enumerate(value):
+                yield from _unsayable(part, f"{at}/{number}", depth + 1)
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
 def faults(error: ValidationError, at: str = "") -> list[Fault]:

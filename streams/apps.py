@@ -21,7 +21,7 @@ from .append import open_producer
 from .database import PASSING, Pool, open_pool
 from .lanes import BACK_OFF, Lanes
 from .process import die
-from .settings import Settings
+from .settings import Settings, SettingsError
 from .topics import check_settings, topic_ids
 from .transport import Batch, BatchConsumer, Extent, Record, batches, install
 
@@ -112,7 +112,12 @@ class Worker:
     def _build(self) -> faust.App:
         settings = self.settings
         data = Path(settings.laurel_data, settings.instance(self.kind))
-        data.mkdir(parents=True, exist_ok=True)
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise SettingsError(
+                f"LAUREL_DATA: {data} cannot be made ({fault.strerror}); name a folder that can"
+            ) from None
         app = faust.App(
             settings.group(self.kind),
             broker=f"kafka://{settings.kafka_bootstrap.replace(',', ';')}",

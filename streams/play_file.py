@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
-import orjson
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -20,7 +19,7 @@ from pydantic import (
 )
 from pydantic import model_validator as check
 
-from schemas.envelope import Unreadable, faults, milliseconds, parse
+from schemas.envelope import Unreadable, faults, milliseconds, parse, to_json
 from schemas.facts import EPOCH
 from schemas.topics import EVENT_AT_MOST, KEY_AT_MOST
 
@@ -89,7 +88,7 @@ def _read(text: bytes, step: timedelta) -> Line:
     line = _LINE.validate_json(text)
     at = milliseconds(line.deliver_at)
     if line.raw is None:
-        value = orjson.dumps(line.event)
+        value = to_json(line.event)
         parse(value)
     else:
         value = line.raw.encode()

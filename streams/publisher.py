@@ -18,15 +18,13 @@ True
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
-import orjson
 from kafka import KafkaProducer
 
 from schemas.destination import destination
-from schemas.envelope import Event, parse, stamp
+from schemas.envelope import Event, Unreadable, parse, stamp, to_json
 from schemas.topics import RECORD_AT_MOST
 
 from .settings import Settings, load
@@ -107,14 +105,18 @@ def open_producer(settings: Settings, patience: float) -> KafkaProducer:
 
 
 def encode(event: Mapping[str, Any] | Event | bytes | str) -> bytes:
-    """The event as JSON; text and bytes are taken as they are."""
+    """The event as JSON, text and bytes as they are; raises `Unreadable` where it has none."""
     match event:
         case bytes():
             return event
         case str():
-            return event.encode()
+            try:
+                return event.encode()
+            except UnicodeEncodeError as error:
+                what = f"character {error.start} is half of one (a lone surrogate)"
+                raise Unreadable("json", what) from None
         case Event():
-            return orjson.dumps(
+            return to_json(
                 {
                     "specversion": "1.0",
                     "id": event.id,
@@ -126,10 +128,4 @@ def encode(event: Mapping[str, Any] | Event | bytes | str) -> bytes:
                 }
             )
         case _:
-            return orjson.dumps(dict(event), default=_plain)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in JSON")
+            return to_json(event)

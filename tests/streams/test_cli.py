@@ -123,6 +123,14 @@ def test_a_wrong_setting_is_named_with_what_it_must_be(laurel: Laurel) -> None:
     assert "many" not in said.err
 
 
+def test_a_scratch_folder_that_cannot_be_made_is_named(laurel: Laurel) -> None:
+    for kind in ("intake", "engine"):
+        said = laurel("worker", kind, env={"LAUREL_DATA": "/dev/null/laurel"})
+        assert said.code == 2
+        assert said.err.startswith("laurel: LAUREL_DATA: /dev/null/laurel/")
+        assert "name a folder that can" in said.err
+
+
 def test_a_port_or_a_name_that_cannot_be_is_named(laurel: Laurel) -> None:
     said = laurel("topics", env={"KAFKA_BOOTSTRAP": "127.0.0.1:9092,127.0.0.1:65536"})
     assert said.code == 2

@@ -282,6 +282,13 @@ GOOD = json.dumps(line("2026-01-05T08:01:00Z", "training", "x"))
 ALMOST = story()[0]
 
 
+def odd(number: str) -> str:
+    """A line whose event says more than Laurel reads, by a number that Python lets pass."""
+    event = ALMOST["event"]
+    more = {**event, "data": {**event["data"], "more": 0.5}}
+    return json.dumps({**ALMOST, "event": more}).replace("0.5", number)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -295,6 +302,8 @@ ALMOST = story()[0]
         (GOOD.replace(', "raw": "x"', ""), "either `event` or `raw`"),
         (GOOD.replace('"raw"', '"rwa"'), "/rwa: Extra inputs"),
         (json.dumps({**ALMOST, "event": {**ALMOST["event"], "id": ""}}), "/event: /id: "),
+        (odd("NaN"), "/event: /data/more: JSON has neither NaN nor Infinity"),
+        (odd(str(2**64)), "/event: /data/more: the number has more than 64 bits"),
         (GOOD.replace('"x"', f'"{"x" * 1_000_001}"'), "/raw: .*more than 1000000 bytes"),
         (GOOD.replace('"k"', f'"{"k" * 10_001}"'), "/key: .*more than 10000 bytes"),
         (

@@ -3,8 +3,10 @@
 import doctest
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +98,7 @@ def test_an_event_may_be_made_of_our_own_classes(system: System) -> None:
 
 
 def test_what_is_no_event_is_refused_by_its_field_and_not_sent(system: System) -> None:
+    golden = (GOLDEN / "training.started.v1.json").read_bytes()
     with Publisher(system.settings) as sending:
         with pytest.raises(Unreadable, match=r"/data/person: "):
             sending.send(
@@ -108,6 +111,14 @@ def test_what_is_no_event_is_refused_by_its_field_and_not_sent(system: System) -
                     "data": {"course": "reporting"},
                 }
             )
+        wrong: tuple[Any, ...] = (None, [], "{\ud83d}", 7)
+        for nothing in wrong:
+            with pytest.raises(Unreadable):
+                sending.send(nothing)
+        with pytest.raises(Unreadable, match=r"/data/score: JSON has neither NaN"):
+            sending.send({**json.loads(golden), "data": {"score": float("nan")}})
+        with pytest.raises(Unreadable, match=r"/id: character 0"):
+            sending.send(replace(parse(golden), id="\ud83d"))
         with pytest.raises(Unreadable, match=r"/time: "):
             sending.send({"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": {}})
     assert system.records("intake.training") == []
