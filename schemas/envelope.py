@@ -11,10 +11,10 @@ from math import isfinite
 from typing import Any, Literal
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from .facts import FACTS, Fact, OfCustomer, Tick
-from .incoming import EVENTS, Id, Incoming
+from .incoming import EVENTS, Id, Incoming, Instant
 from .topics import CATALOGUE, EVENT_AT_MOST
 
 
@@ -47,7 +47,7 @@ class Envelope(BaseModel):
     id: Id
     source: Id
     type: str
-    time: AwareDatetime
+    time: Instant
     data: dict[str, Any]
 
 

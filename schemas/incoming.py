@@ -4,13 +4,16 @@ Sources: PRD-104 FR-1.1 to FR-1.4; design: times, who, topics. A field a produce
 ignored; a field of ours that is wrong is refused with its JSON pointer.
 """
 
-from datetime import date
+import re
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -23,6 +26,8 @@ from .zones import ZONES
 
 ID_PATTERN = r"^[^\x00-\x1f\x7f|]+$"
 """Ids are joined by a bar in keys and subjects, and Postgres stores no NUL."""
+
+DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _address(text: str) -> str:
@@ -50,6 +55,31 @@ def _zone(text: str) -> str:
     return text
 
 
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not a boolean")
+    return value
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("must be a whole number, not text and no boolean")
+    return value
+
+
+def _day(value: object) -> object:
+    # A number, also as text, would be read as seconds since 1970, and an instant cut to its day.
+    if isinstance(value, date) or (isinstance(value, str) and DAY_PATTERN.fullmatch(value)):
+        return value
+    raise ValueError("must be a day as text, such as 2026-03-02")
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and DAY_PATTERN.match(value)):
+        return value
+    raise ValueError("must be an RFC 3339 time as text, such as 2026-03-02T09:15:00Z")
+
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ID_PATTERN)]
 CustomerId = Annotated[Id, AfterValidator(_customer)]
 Text = Annotated[
@@ -58,8 +88,12 @@ Text = Annotated[
 ]
 Email = Annotated[Text, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Score = Annotated[Decimal, Field(ge=0, le=100, max_digits=7, decimal_places=4)]
-Attempt = Annotated[int, Field(ge=1, le=10_000)]
+Number = Annotated[Decimal, BeforeValidator(_no_boolean)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Day = Annotated[date, BeforeValidator(_day)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+Score = Annotated[Number, Field(ge=0, le=100, max_digits=7, decimal_places=4)]
+Attempt = Annotated[Whole, Field(ge=1, le=10_000)]
 Link = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\x00-\x20]+$")]
 
 
@@ -106,8 +140,8 @@ class CustomerDescribed(Incoming):
     csm: "Csm | None" = None
     zone: Zone | None = None
     segment: Text | None = None
-    arr: Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=2)] | None = None
-    health: Annotated[Decimal, Field(ge=0, le=100, max_digits=5, decimal_places=2)] | None = None
+    arr: Annotated[Number, Field(ge=0, max_digits=15, decimal_places=2)] | None = None
+    health: Annotated[Number, Field(ge=0, le=100, max_digits=5, decimal_places=2)] | None = None
 
 
 class Csm(Part):
@@ -181,8 +215,8 @@ class CourseDescribed(Incoming):
     modules: Annotated[tuple[Module, ...], Field(max_length=500)] | None = None
     certificate: Id | None = None
     certificate_name: Text | None = None
-    validity_months: Annotated[int, Field(ge=1, le=1200)] | None = None
-    patience_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    validity_months: Annotated[Whole, Field(ge=1, le=1200)] | None = None
+    patience_days: Annotated[Whole, Field(ge=1, le=3650)] | None = None
     next_courses: Annotated[tuple[Id, ...], Field(max_length=50)] | None = None
 
     @field_validator("modules")
@@ -253,7 +287,7 @@ class InlineCertificate(Part):
 
     certificate: Id
     number: Id | None = None
-    last_day: date | None = None
+    last_day: Day | None = None
     url: Link | None = None
 
 
@@ -290,13 +324,13 @@ class CertificateGranted(OfCertificate):
     """`last_day`: the last valid day, inclusive, in the customer's time zone."""
 
     WIRE = "certificate.granted.v1"
-    last_day: date | None = None
+    last_day: Day | None = None
     url: Link | None = None
 
 
 class CertificateRenewed(OfCertificate):
     WIRE = "certificate.renewed.v1"
-    last_day: date | None = None
+    last_day: Day | None = None
     url: Link | None = None
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     TypeAdapter,
@@ -21,6 +20,7 @@ from pydantic import model_validator as check
 
 from schemas.envelope import Unreadable, faults, milliseconds, parse, to_json
 from schemas.facts import EPOCH
+from schemas.incoming import Instant
 from schemas.topics import EVENT_AT_MOST, KEY_AT_MOST
 
 from .shell import Refused
@@ -40,7 +40,7 @@ class Line:
 class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    deliver_at: AwareDatetime
+    deliver_at: Instant
     topic: Literal["intake.directory", "intake.goals", "intake.training", "intake.usage"]
     key: str | None = None
     event: dict[str, Any] | None = None

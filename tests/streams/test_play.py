@@ -302,6 +302,7 @@ def odd(number: str) -> str:
         (GOOD.replace(', "raw": "x"', ""), "either `event` or `raw`"),
         (GOOD.replace('"raw"', '"rwa"'), "/rwa: Extra inputs"),
         (json.dumps({**ALMOST, "event": {**ALMOST["event"], "id": ""}}), "/event: /id: "),
+        (GOOD.replace('"2026-01-05T08:01:00Z"', "1767600060"), "/deliver_at: .*RFC 3339"),
         (odd("NaN"), "/event: /data/more: JSON has neither NaN nor Infinity"),
         (odd(str(2**64)), "/event: /data/more: the number has more than 64 bits"),
         (GOOD.replace('"x"', f'"{"x" * 1_000_001}"'), "/raw: .*more than 1000000 bytes"),
