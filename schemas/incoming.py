@@ -55,12 +55,6 @@ def _zone(text: str) -> str:
     return text
 
 
-def _no_boolean(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not a boolean")
-    return value
-
-
 def _whole(value: object) -> object:
     if isinstance(value, bool | str):
         raise ValueError("must be a whole number, not text and no boolean")
@@ -88,11 +82,10 @@ Text = Annotated[
 ]
 Email = Annotated[Text, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Number = Annotated[Decimal, BeforeValidator(_no_boolean)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Day = Annotated[date, BeforeValidator(_day)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
-Score = Annotated[Number, Field(ge=0, le=100, max_digits=7, decimal_places=4)]
+Score = Annotated[Decimal, Field(ge=0, le=100, max_digits=7, decimal_places=4)]
 Attempt = Annotated[Whole, Field(ge=1, le=10_000)]
 Link = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\x00-\x20]+$")]
 
@@ -140,8 +133,8 @@ class CustomerDescribed(Incoming):
     csm: "Csm | None" = None
     zone: Zone | None = None
     segment: Text | None = None
-    arr: Annotated[Number, Field(ge=0, max_digits=15, decimal_places=2)] | None = None
-    health: Annotated[Number, Field(ge=0, le=100, max_digits=5, decimal_places=2)] | None = None
+    arr: Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=2)] | None = None
+    health: Annotated[Decimal, Field(ge=0, le=100, max_digits=5, decimal_places=2)] | None = None
 
 
 class Csm(Part):
