@@ -45,6 +45,9 @@ def test_a_record_at_an_old_offset_of_a_topic_made_anew_is_heard(intake: Steps) 
     intake.say(started("old-1", person=EVE), started("old-2", person=FAY), b"old")
     intake.take(tp)
     for again in (1, 2):
+        # Rows changed since lie behind newer ones, and so give way to them last.
+        with intake.system.connect() as connection:
+            connection.execute("UPDATE quarantine SET detail = 'old' WHERE \"offset\" < 0")
         make_and_begin_anew(intake)
         with steps(intake.system) as anew:
             known, unknown = started(f"known-{again}"), started(f"unknown-{again}", person=GUS)
