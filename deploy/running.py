@@ -184,6 +184,7 @@ def check_sample(crew: Crew, slack: LocalSlack | None, sample: Path) -> dict[str
     say("waiting for the last cards, then comparing every row with what must come out")
     outcome = HOME / "outcome.json"
     words = ["-m", "tests.sample.check", str(sample), "--out", str(outcome)]
+    words += ["--slack", slack.address] if slack else []
     show = slack.show if slack else _nothing
     outcome.unlink(missing_ok=True)
     try:

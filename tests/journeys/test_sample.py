@@ -67,7 +67,8 @@ def test_a_sample_comes_out_as_it_must(
         assert differences == {kind: [] for kind in differences}, f"seed {seed}"
         wanted = summary(expect(sample))
         assert counts == {name: wanted[name] for name in counts}, f"seed {seed}"
-        assert messages(slack) == wanted["cards"], f"seed {seed}"
+        assert check.cards(slack.url) == wanted["cards"], f"seed {seed}"
+        assert check.events(system.settings) == wanted["events"], f"seed {seed}"
         if seed == DEFAULT:
             for worker in system.workers:
                 worker.close()
@@ -78,7 +79,7 @@ def rebuild_with_every_batch_size(system: System, slack: LocalSlack) -> None:
     """Into empty databases; then the last one goes on, and nothing old is sent."""
     with system.connect() as connection:
         live = canonical_dump(connection)
-    shown = messages(slack)
+    shown = check.cards(slack.url)
     with ExitStack() as databases:
         for batch in BATCHES:
             url = databases.enter_context(empty_database(system.env["DATABASE_URL"], batch))
@@ -92,7 +93,7 @@ def rebuild_with_every_batch_size(system: System, slack: LocalSlack) -> None:
         system.start("engine", DATABASE_URL=url)
         system.start("slack", DATABASE_URL=url)
         system.append(TIMELINE, partition_of("acme", PARTITIONS), "acme", a_new_grant())
-        wait_for(lambda: messages(slack) == shown + 1, "the card of the one new alert")
+        wait_for(lambda: check.cards(slack.url) == shown + 1, "the card of the one new alert")
         assert sum(system.ends(ALERTS).values()) == alerts + 1
 
 
@@ -115,11 +116,6 @@ def empty_database(url: str, number: int) -> Iterator[str]:
         migrate(f"{server}/{name}_{number}")
         yield f"{server}/{name}_{number}"
         connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(beside))
-
-
-def messages(slack: LocalSlack) -> int:
-    """How many cards a human would see."""
-    return sum(len(channel["messages"]) for channel in slack.get("_control/messages")["channels"])
 
 
 def laurel(system: System, *words: str, **env: str) -> None:

@@ -1,4 +1,4 @@
-"""Did all of a sample arrive as it should? Reads the play, the database and the ledger.
+"""Did all of a sample arrive as it should? Reads the play, the timeline, the database and Slack.
 
 Writes a summary as JSON, and says what differs; exit code 0 only if everything is as expected.
 """
@@ -10,12 +10,18 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psycopg
+from kafka import KafkaConsumer, TopicPartition
 
 from projections import exports
+from schemas.envelope import decode
 from schemas.exports import EXPORTS
-from streams import database, settings
+from schemas.facts import Tick
+from schemas.topics import TIMELINE
+from streams import database
+from streams.settings import Settings, load
 
 from .expect import expect
 from .rows import rows, summary
@@ -38,6 +44,38 @@ def differences(connection: Connection, play: Path) -> dict[str, list[str]]:
             *(f"+ {row}" for row in (stands - wanted).elements()),
         ]
     return found
+
+
+def events(settings: Settings) -> int:
+    """How many incoming events the timeline tells of; copies, and a second fact, count no more."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap, isolation_level="read_committed"
+    )
+    topic, deadline = settings.topic(TIMELINE), time.monotonic() + 60
+    told: set[str] = set()
+    try:
+        places = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic)]
+        consumer.assign(places)
+        consumer.seek_to_beginning()
+        ends = consumer.end_offsets(places)
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{topic} could not be read to its end within a minute")
+            for records in consumer.poll(timeout_ms=200).values():
+                facts = (decode(record.value).fact for record in records)
+                told.update(fact.cause for fact in facts if not isinstance(fact, Tick))
+    finally:
+        consumer.close()
+    return len(told)
+
+
+def cards(slack: str) -> int:
+    """How many cards people see in the local Slack of that address; a reply to one is none."""
+    with urlopen(f"{slack}_control/messages", timeout=10) as answer:
+        channels = json.load(answer)["channels"]
+    return sum(
+        message["thread_ts"] is None for channel in channels for message in channel["messages"]
+    )
 
 
 def counts(connection: Connection) -> dict[str, Any]:
@@ -92,12 +130,16 @@ def main() -> int:
     )
     parser.add_argument("play", type=Path, help="the file that was played")
     parser.add_argument("--wait", type=float, default=120, help="seconds to wait for the last card")
+    parser.add_argument("--slack", help="address of the local Slack; else the ledger is believed")
     parser.add_argument("--out", type=Path, help="where to write the summary; else it is printed")
     options = parser.parse_args()
-    with database.connect(settings.load()) as connection:
+    settings = load()
+    with database.connect(settings) as connection:
         await_cards(connection, options.wait)
         found = differences(connection, options.play)
-        stands = counts(connection)
+        stands = {"events": events(settings), **counts(connection)}
+    if options.slack:
+        stands["cards"] = cards(options.slack)
     wanted = summary(expect(options.play))
     for kind, lines in found.items():
         for line in lines[:SHOWN]:
@@ -105,7 +147,7 @@ def main() -> int:
     wrong = [name for name, value in stands.items() if wanted[name] != value]
     for name in wrong:
         sys.stderr.write(f"{name}: expected {wanted[name]}, found {stands[name]}\n")
-    said = json.dumps({"events": wanted["events"], **stands}) + "\n"
+    said = json.dumps(stands) + "\n"
     if options.out:
         options.out.write_text(said)
     else:
