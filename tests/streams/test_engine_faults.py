@@ -90,6 +90,29 @@ def test_partitions_change_hands_in_mid_stream(system: System) -> None:
     assert come_of(system) == without_faults(system)
 
 
+def test_what_was_kept_of_a_partition_is_forgotten_when_it_changes_hands(system: System) -> None:
+    """Ids that only memory still knows are new again: another engine joins, and nobody knows."""
+    put(system, story(people=1))
+    first = system.start("engine", "one")
+    await_folded(system)
+    with system.connect() as connection:
+        connection.execute("DELETE FROM remembered")
+    put(system, some_more("ann"))
+    await_folded(system)
+    repeats = len(first.events("repeat"))
+    put(system, some_more("ann"))
+    await_folded(system)
+    assert len(first.events("repeat")) == repeats + 3
+    with system.connect() as connection:
+        connection.execute("DELETE FROM remembered")
+    second = system.start("engine", "two")
+    wait_for(lambda: len(first.events("assigned")) == 2, "both to have part of them")
+    put(system, some_more("ann"))
+    await_folded(system)
+    assert len(first.events("repeat")) == repeats + 3
+    assert second.events("repeat") == []
+
+
 def test_a_frozen_owner_holds_nobody_up_and_wakes_harmless(system: System) -> None:
     """One freezes before its transaction, one within; each is one of three owners."""
     workers = [
