@@ -169,6 +169,8 @@ class Sender:
                     raise
                 log("fallback", alert=claim.alert, why=str(refused))
         self._ways[claim.customer] = channel
+        if channel in self._fallbacks:
+            metrics.DELIVERIES_FALLBACK.inc()
         return channel
 
     async def _draw_and_send(self, claim: Claim, channel: str) -> None:
@@ -208,9 +210,11 @@ class Sender:
         except Later as later:
             self._pace.shut(channel, later.seconds)
             log("put_off", alert=claim.alert, why=str(later), seconds=later.seconds)
+            metrics.DELIVERIES_PUT_OFF.inc()
             await self._record(partial(ledger.put_off, claim, str(later), later.seconds))
         except Unknown as unknown:
             log("unknown", alert=claim.alert, why=str(unknown), attempt=claim.attempts)
+            metrics.DELIVERIES_UNKNOWN.inc()
             wait = self._wait(claim, 0)
             await self._record(partial(ledger.unknown, claim, str(unknown), wait))
         except Refused as refused:
@@ -224,8 +228,22 @@ class Sender:
                 await self._late(claim, ts)
             how = "mended" if claim.ts else "posted"
             metrics.DELIVERIES_SENT.labels(how).inc()
+            if how == "posted":
+                await self._measure(claim)
             log(how, alert=claim.alert, version=version, channel=where)
             failpoint("slack.recorded")
+
+    async def _measure(self, claim: Claim) -> None:
+        """How long did it take from the hearing of what raised the alert?"""
+        async with self._pool.connection() as connection:
+            time = await clock.read(connection)
+            cursor = await connection.execute(
+                "SELECT raised_at FROM alerts WHERE alert = %s", (claim.alert,)
+            )
+            row = await cursor.fetchone()
+        if row and not time.driven:
+            waited = (time.now - row[0]).total_seconds()
+            metrics.ALERT_TO_CARD_SECONDS.observe(max(0.0, waited))
 
     async def _refused(self, claim: Claim, channel: str, refused: Refused) -> None:
         """Decide what becomes of a card that Slack does not take."""
@@ -237,6 +255,7 @@ class Sender:
             await self._record(partial(self._ledger.dead, claim, str(refused)))
         else:
             log("fallback", alert=claim.alert, why=str(refused))
+            metrics.DELIVERIES_FALLBACK.inc()
             there = self._fallbacks[-1]
             await self._record(partial(self._ledger.redirect, claim, there, str(refused)))
 

@@ -70,6 +70,19 @@ class Settings(BaseModel):
         10_000_000, description="ids remembered per partition at most"
     )
 
+    laurel_metrics_address: str = Field(
+        "127.0.0.1", min_length=1, description="where a worker serves /metrics, /livez and /readyz"
+    )
+    laurel_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        0, description="the port for it; 0: a free one, which the worker logs"
+    )
+    laurel_stuck_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="so long without progress or owner is unhealthy"
+    )
+    laurel_watchdog_seconds: Annotated[float, Field(ge=0)] = Field(
+        300.0, description="so long, and the worker ends itself to be started anew; 0: never"
+    )
+
     @field_validator("slack_bot_token", mode="before")
     @classmethod
     def _empty_is_none(cls, token: object) -> object:

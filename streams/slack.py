@@ -17,6 +17,7 @@ from schemas.envelope import Unreadable
 
 from .database import Connection, Pool
 from .failpoints import failpoint
+from .metrics import Timed
 from .stop import Beyond, Fenced, PositionLost, Stop, Undecodable
 from .transport import Record
 
@@ -38,8 +39,9 @@ class SlackInbox:
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         """Take in a batch; raises `Beyond` at a hole, and each `Stop`."""
         failpoint("slack.before_ledger")
-        async with self._pool.connection() as connection, connection.transaction():
-            position, taken = await self._take(connection, tp, records)
+        with Timed("slack", "note"):
+            async with self._pool.connection() as connection, connection.transaction():
+                position, taken = await self._take(connection, tp, records)
         failpoint("slack.ledger")
         if not taken:
             await self._recheck(tp)

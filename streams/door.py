@@ -1,0 +1,107 @@
+"""How do events come in over HTTP? Checked whole, then kept whole, or refused and not taken.
+
+A body is taken or refused as one: 202 only once Kafka has acknowledged all of it. Whatever else is
+answered, the same body may be sent again, for an event is known by its source and id.
+"""
+
+from time import monotonic
+
+import orjson
+from aiohttp import web
+
+from handlers.adapters import cloudevents
+from handlers.adapters.delivery import Arrived, Delivery, UnknownFormat
+from schemas import asyncapi, openapi
+from schemas.door import ASYNCAPI_PATH, EVENTS_PATH, JSON, MOST_EVENTS, OPENAPI_PATH
+from schemas.envelope import Fault, Unreadable
+
+from .allowance import Allowance
+from .logs import log
+from .outlet import NotKept, Outlet
+from .problems import Refusal
+from .settings import Settings
+from .tokens import Token, Tokens, TokensUnknown
+
+RETRY_AFTER = 5.0
+"""Seconds after which to try again, when it is Kafka or Postgres that does not answer."""
+
+SECONDS_SAVED = 10
+"""A token that was silent may send so many seconds' worth at once."""
+
+
+class Door:
+    """The API: `POST /api/events`, and the documents that describe it."""
+
+    def __init__(self, settings: Settings, tokens: Tokens, outlet: Outlet) -> None:
+        self._tokens = tokens
+        self._outlet = outlet
+        rate = settings.laurel_door_events_per_second
+        self._allowance = Allowance(rate, max(MOST_EVENTS, SECONDS_SAVED * rate))
+        self._documents = {OPENAPI_PATH: openapi.text(), ASYNCAPI_PATH: asyncapi.text()}
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post(EVENTS_PATH, self.take),
+            *(web.get(path, self.document) for path in self._documents),
+        ]
+
+    async def document(self, request: web.Request) -> web.Response:
+        """What the door and the topics promise, for programs."""
+        return web.Response(text=self._documents[request.path], content_type=JSON)
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Keep the events of a body, all or none; raises `Refusal`."""
+        token = await known(self._tokens, request.headers.get("Authorization", ""))
+        self._spend(token, 1)
+        events = await _read(request)
+        self._spend(token, max(0, len(events) - 1))
+        strange = [
+            Fault(f"{one.pointer}/source", f"token {token.name} may not write this source")
+            for one in events
+            if not token.may_write(one.event.source)
+        ]
+        if strange:
+            raise Refusal(403, faults=strange)
+        try:
+            await self._outlet.keep(events)
+        except NotKept as fault:
+            log("not_kept", events=len(events), why=str(fault))
+            raise Refusal(503, f"{fault}.", retry_after=RETRY_AFTER) from None
+        accepted = [{"source": one.event.source, "id": one.event.id} for one in events]
+        return web.Response(
+            status=202, body=orjson.dumps({"accepted": accepted}), content_type=JSON
+        )
+
+    def _spend(self, token: Token, events: int) -> None:
+        seconds = self._allowance.take(token.name, events, monotonic())
+        if seconds:
+            rate = f"{self._allowance.rate:g} events a second"
+            raise Refusal(429, f"Token {token.name} may send {rate}.", retry_after=seconds)
+
+
+async def known(tokens: Tokens, said: str) -> Token:
+    """The token of an `Authorization: Bearer` header; raises `Refusal`."""
+    scheme, _, text = said.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Refusal(401)
+    try:
+        token = await tokens.find(text.strip())
+    except TokensUnknown as fault:
+        raise Refusal(503, f"{fault}.", retry_after=RETRY_AFTER) from None
+    if token is None:
+        raise Refusal(401)
+    return token
+
+
+async def _read(request: web.Request) -> list[Arrived]:
+    """What the body says; aiohttp raises where it is larger than the application's limit."""
+    if (request.content_length or 0) > request.client_max_size:
+        raise Refusal(413, f"A body has {request.client_max_size} bytes at most.")
+    body = await request.read()
+    content_type = request.headers.get("Content-Type", "")
+    try:
+        return cloudevents.read(Delivery(content_type, body, list(request.headers.items())))
+    except UnknownFormat as fault:
+        raise Refusal(415, f"{fault}.") from None
+    except Unreadable as fault:
+        raise Refusal(422, faults=fault.faults) from None
