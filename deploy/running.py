@@ -16,6 +16,7 @@ from typing import Any
 from deploy.children import Lock, PartsError
 from deploy.crew import Crew
 from deploy.environment import ROOT, program
+from deploy.given import Lodging
 from deploy.part import Part, kept_port
 from deploy.parts import Kafka, Postgres
 from deploy.tools import say
@@ -23,7 +24,7 @@ from deploy.tools import say
 HOME = ROOT / ".parts" / "run"
 FALLBACK = "customer-success"
 SETTINGS = (
-    *("KAFKA_BOOTSTRAP", "DATABASE_URL"),
+    *("KAFKA_BOOTSTRAP", "DATABASE_URL", "LAUREL_PREFIX"),
     *("SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_FALLBACK_CHANNEL"),
 )
 
@@ -37,25 +38,31 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
         signal.signal(number, _interrupt)
     began = time.monotonic()
     crew = Crew(HOME, os.environ)
+    lodging = Lodging(HOME / "given", crew, os.environ)
     try:
-        for name in crew.clear():
-            say(f"ended {name}, which an earlier run left behind")
-        start_parts(crew, keep=keep)
-        slack = None if os.environ.get("SLACK_BOT_TOKEN") else start_slack(crew, keep=keep)
-        start_laurel(crew)
-        sample = None if keep else play_sample(crew, slack, seed)
-        arrived = check_sample(crew, slack, sample) if leave and sample else {}
-        seconds = round(time.monotonic() - began, 1)
-        if not leave:
-            stay(crew, slack)
+        try:
+            for name in crew.clear():
+                say(f"ended {name}, which an earlier run left behind")
+            start_parts(crew, keep=keep)
+            slack = None if os.environ.get("SLACK_BOT_TOKEN") else start_slack(crew, keep=keep)
+            lodging.make(keep=keep)
+            start_laurel(crew)
+            sample = None if keep else play_sample(crew, slack, seed)
+            arrived = check_sample(crew, slack, sample) if leave and sample else {}
+            seconds = round(time.monotonic() - began, 1)
+            if not leave:
+                stay(crew, slack)
+        finally:
+            # A second Ctrl-C must not leave half of it running.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            # The terminal may be gone.
+            with suppress(OSError):
+                say("stopping")
+            crew.end()
+        if leave:
+            lodging.drop()
     finally:
-        # A second Ctrl-C must not leave half of it running.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        # The terminal may be gone.
-        with suppress(OSError):
-            say("stopping")
-        crew.end()
         lock.release()
     if leave:
         say(json.dumps({**arrived, "seconds": seconds}))

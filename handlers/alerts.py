@@ -95,7 +95,8 @@ def _want(state: Desk, event: AlertWanted) -> Turn:
         state, changes = _close(state, event, "withdrawn")
         alert = _opened(event, known)
         closed = tuple(other for other in state.closed if other is not known)
-        return Desk(alert, closed), [*changes, _changed(event, alert, "open")]
+        again = _changed(event, alert, "open", reopened=known is not None)
+        return Desk(alert, closed), [*changes, again]
     alert = replace(
         state.open,
         version=state.open.version + 1,
@@ -146,7 +147,9 @@ def _shelved(state: Desk, alert: Open) -> Desk:
     return Desk(None, tuple(sorted((*state.closed, closed), key=lambda other: other.episode)))
 
 
-def _changed(event: Condition, alert: Open, status: Status, *, notify: bool = True) -> AlertChanged:
+def _changed(
+    event: Condition, alert: Open, status: Status, *, notify: bool = True, reopened: bool = False
+) -> AlertChanged:
     return AlertChanged(
         customer=event.customer,
         alert=str(ident(event.customer, event.rule, event.subject, alert.episode.isoformat())),
@@ -161,4 +164,5 @@ def _changed(event: Condition, alert: Open, status: Status, *, notify: bool = Tr
         values=dict(alert.values),
         notify=notify,
         trigger=event.trigger,
+        reopened=reopened,
     )

@@ -49,13 +49,13 @@ class Message:
     status: Status
 
 
-def encode(change: AlertChanged, reopened: bool = False) -> bytes:
-    """The message of this version; `reopened`: it opens an alert that was closed before."""
+def encode(change: AlertChanged) -> bytes:
+    """The message of this version."""
     record = {
         "specversion": "1.0",
         "id": f"{change.alert}:{change.version}",
         "source": SOURCE,
-        "type": _type(change, reopened),
+        "type": _type(change),
         "time": stamp(change.trigger.heard),
         "subject": change.alert,
         "datacontenttype": "application/json",
@@ -71,12 +71,13 @@ def encode(change: AlertChanged, reopened: bool = False) -> bytes:
     return orjson.dumps(record)
 
 
-def _type(change: AlertChanged, reopened: bool) -> str:
+def _type(change: AlertChanged) -> str:
     if change.status != "open":
         return _CLOSED[change.status]
+    # Also of one that was closed in version 0: nothing was said of that.
     if change.version == 1:
         return RAISED
-    return REOPENED if reopened else AMENDED
+    return REOPENED if change.reopened else AMENDED
 
 
 _MESSAGE = TypeAdapter(Message)

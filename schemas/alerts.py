@@ -22,7 +22,7 @@ class AlertChanged:
 
     `at`: when its condition became true; `raised_at`: when version 1 was decided; `causes`: sorted
     `source#id`; `values`: what it was decided on, frozen; `notify`: whether a card is sent;
-    `trigger`: the record whose folding made this version.
+    `trigger`: the record whose folding made this version; `reopened`: it was closed before.
     """
 
     customer: str
@@ -38,3 +38,4 @@ class AlertChanged:
     values: Mapping[str, Value]
     notify: bool
     trigger: Trigger
+    reopened: bool = False

@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 could not be done, 2 what was asked is wrong, 70 a worker 
 """
 
 import argparse
-import socket
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,7 +14,7 @@ import psycopg
 from schemas.exports import EXPORTS
 
 from .settings import Settings, SettingsError, load
-from .shell import Failed, Refused, complain, duration, postgres_address
+from .shell import Failed, Refused, complain, duration, postgres_address, reason, whole
 from .stop import Stop
 
 
@@ -47,8 +46,6 @@ def _complain(fault: Exception | str, code: int) -> int:
 
 def _do(settings: Settings, options: argparse.Namespace) -> None:
     """Run a command; what the broker or the database refuses becomes one line."""
-    if options.kafka:
-        reach_kafka(settings)
     module, _, function = options.run.partition(":")
     try:
         getattr(import_module(f"streams.{module}"), function)(settings, options)
@@ -75,20 +72,6 @@ def _of_kafka(fault: Exception) -> bool:
     return not modules.isdisjoint(("kafka.errors", "aiokafka.errors"))
 
 
-def reach_kafka(settings: Settings) -> None:
-    """Raises `Failed` when no broker listens; the clients would try for half a minute."""
-    faults = []
-    for address in settings.kafka_bootstrap.split(","):
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=5).close()
-        except OSError as fault:
-            faults.append(f"{address}: {fault.strerror or fault}")
-        else:
-            return
-    raise Failed(f"no Kafka at KAFKA_BOOTSTRAP ({'; '.join(faults)})")
-
-
 def parser() -> argparse.ArgumentParser:
     """Every command; each names the module and function under `streams` that does it."""
     top = argparse.ArgumentParser(prog="laurel", description="Laurel's command line.")
@@ -102,11 +85,9 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(
-    commands: Any, name: str, run: str, help: str, *, kafka: bool = False
-) -> argparse.ArgumentParser:
+def _command(commands: Any, name: str, run: str, help: str) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-    made.set_defaults(run=run, kafka=kafka)
+    made.set_defaults(run=run)
     return made
 
 
@@ -116,17 +97,17 @@ def _group(commands: Any, name: str, help: str) -> Any:
 
 
 def _running(commands: Any) -> None:
-    made = _command(commands, "worker", "worker:run", "Run a worker until Ctrl-C.", kafka=True)
+    made = _command(commands, "worker", "worker:run", "Run a worker until Ctrl-C.")
     made.add_argument("kind", choices=("intake", "engine", "slack"))
-    _command(commands, "topics", "setup:topics", "Make and check topics, begin.", kafka=True)
+    _command(commands, "topics", "setup:topics", "Make and check topics, begin.")
     _command(commands, "migrate", "setup:migrate", "Bring the database up to this version.")
     _command(commands, "settings", "setup:show", "Show every setting and its variable.")
 
 
 def _events(commands: Any) -> None:
-    made = _command(commands, "publish", "publishing:run", "Send events to intake.", kafka=True)
+    made = _command(commands, "publish", "publishing:run", "Send events to intake.")
     made.add_argument("file", metavar="FILE.jsonl|-", help="CloudEvents JSON, one a line; -: stdin")
-    made = _command(commands, "play", "play:run", "Play a file, driving the clock.", kafka=True)
+    made = _command(commands, "play", "play:run", "Play a file, driving the clock.")
     made.add_argument("file", nargs="?", metavar="FILE.jsonl", help="what to deliver when")
     made.add_argument("--step", type=duration, default="1h", help="15m, 1h, 1d … (default: 1h)")
     made.add_argument("--resume", action="store_true", help="go on with a play that broke off")
@@ -148,9 +129,11 @@ def _letters(commands: Any, name: str, kind: str) -> None:
 
     made = command("list", "listing", "List the oldest rows.", 0)
     made.add_argument("--reason", help="only rows with this reason")
-    made.add_argument("--status", default="waiting", help="or `all` (default: waiting)")
+    under_way = "releasing" if waiting else "replaying"
+    statuses = ("waiting", under_way, "discarded", "all")
+    made.add_argument("--status", choices=statuses, default="waiting", help="default: waiting")
     made.add_argument("--older-than", type=duration, help="90s, 15m, 1h, 7d …")
-    made.add_argument("--limit", type=int, default=100, help="rows at most (default: 100)")
+    made.add_argument("--limit", type=whole(1), default=100, help="rows at most (default: 100)")
     command("show", "show", "Show a row with its bytes.", 1)
     again = "release" if waiting else "replay"
     command(again, "replay", "Have rows read again, all or none.", "+")
@@ -159,25 +142,28 @@ def _letters(commands: Any, name: str, kind: str) -> None:
         made.add_argument("--customer", help="the customer's id; left out: resolved")
         made.add_argument("--person", help="her id or e-mail; left out: resolved")
     made = command("discard", "discard", "Pass over rows for good; they stay visible.", "+")
-    made.add_argument("--reason", required=True, help="why")
+    made.add_argument("--reason", type=reason, required=True, help="why")
 
 
 def _repairs(commands: Any) -> None:
-    top = _command(commands, "positions", "repairs:show", "How far each app has come.", kafka=True)
+    top = _command(commands, "positions", "repairs:show", "How far each app has come.")
     under = top.add_subparsers(metavar="COMMAND")
-    _command(under, "show", "repairs:show", "Show positions and lag (the default).", kafka=True)
-    made = _command(under, "set", "repairs:set_position", "Go on elsewhere.", kafka=True)
+    _command(under, "show", "repairs:show", "Show positions and lag (the default).")
+    made = _command(under, "set", "repairs:set_position", "Go on elsewhere.")
     made.add_argument("app", choices=("intake", "slack"), help="the engine's are set by a rebuild")
     made.add_argument("topic", metavar="TOPIC", help="with or without the prefix")
     made.add_argument("partition", metavar="PARTITION|all")
     made.add_argument("offset", metavar="OFFSET|start|end")
-    made = _command(commands, "park", "repairs:park", "Pass over one record.", kafka=True)
-    made.add_argument("partition", type=int, metavar="PARTITION", help="of the timeline")
-    made.add_argument("offset", type=int, metavar="OFFSET")
-    made.add_argument("--reason", required=True, help="why; shown among the dead letters")
+    made = _command(commands, "park", "repairs:park", "Pass over one record.")
+    made.add_argument("partition", type=whole(0), metavar="PARTITION", help="of the timeline")
+    made.add_argument("offset", type=whole(0), metavar="OFFSET")
+    made.add_argument(
+        "--reason", type=reason, required=True, help="why; shown among the dead letters"
+    )
     help = "Make states and read models anew from the timeline, in an empty database."
-    made = _command(commands, "rebuild", "rebuild:run", help, kafka=True)
-    made.add_argument("--batch", type=int, default=2000, help="records at a time (default: 2000)")
+    made = _command(commands, "rebuild", "rebuild:run", help)
+    help = "records at a time (default: 2000)"
+    made.add_argument("--batch", type=whole(1), default=2000, help=help)
 
 
 def _answers(commands: Any) -> None:

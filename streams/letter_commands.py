@@ -12,7 +12,7 @@ from schemas.envelope import stamp
 from . import letters
 from .database import Connection, parameters
 from .letters import Letter, LetterError
-from .set_aside import Kind
+from .set_aside import Kind, parse_name
 from .settings import Settings
 from .shell import Refused, say, table
 
@@ -141,6 +141,10 @@ def _check_kind(options: Namespace) -> None:
     for name in options.names:
         if name[:1] in WORDS and name[:1] != options.kind:
             raise Refused(f"{name} is {WORDS[name[0]]}, and this is about {WORDS[options.kind]}")
+        if parse_name(name) is None:
+            raise Refused(
+                f"{name!r} names no row; rows are called {options.kind}1, {options.kind}2 …"
+            )
 
 
 def _place(letter: Letter) -> str:

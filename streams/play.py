@@ -18,6 +18,7 @@ from . import clock
 from .play_file import Line, read, step_of
 from .player import Player, open_player
 from .publishing import open_file
+from .reach import reach_kafka
 from .settings import Settings
 from .shell import Refused, complain, say
 
@@ -30,6 +31,7 @@ def run(settings: Settings, options: Namespace) -> None:
     if options.file is not None:
         with open_file(options.file) as opened:
             lines = read(opened, options.file, options.step)
+    reach_kafka(settings)
     asyncio.run(_run(settings, options, lines))
 
 

@@ -12,6 +12,7 @@ from schemas.door import STRUCTURED
 from schemas.envelope import Unreadable
 
 from .publisher import Publisher, PublishFailed
+from .reach import reach_kafka
 from .settings import Settings
 from .shell import Failed, Refused, say
 
@@ -52,6 +53,7 @@ def lines(opened: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def _send(settings: Settings, events: Iterable[bytes]) -> int:
+    reach_kafka(settings)
     sent = 0
     try:
         with Publisher(settings) as publisher:

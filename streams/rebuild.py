@@ -22,6 +22,7 @@ from schemas.topics import ALERTS, TIMELINE
 from . import database, positions
 from .database import open_pool
 from .engine import Engine
+from .reach import reach_kafka
 from .settings import Settings
 from .shell import Failed, Refused, say
 from .stop import Fenced, HistoryExpired
@@ -43,8 +44,7 @@ class Share:
 
 def run(settings: Settings, options: Namespace) -> None:
     """Rebuild into an empty database; afterwards the workers go on."""
-    if options.batch < 1:
-        raise Refused(f"--batch {options.batch}: at least one record at a time")
+    reach_kafka(settings)
     check_settings(settings)
     ids = topic_ids(settings)
     with database.connect(settings) as connection:

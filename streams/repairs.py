@@ -1,5 +1,6 @@
 """What may an operator change of how far the apps have come? Positions, and records passed over."""
 
+import re
 from argparse import Namespace
 from typing import Any, get_args
 
@@ -9,6 +10,7 @@ from schemas.envelope import stamp
 from schemas.topics import READS, TIMELINE, App
 
 from . import clock, database
+from .reach import reach_kafka
 from .settings import Settings
 from .shell import Failed, Refused, say, table
 from .topics import extents, topic_ids
@@ -18,6 +20,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 def show(settings: Settings, _: Namespace) -> None:
     """Every position, how many records lie beyond it, and the times that belong to it."""
+    reach_kafka(settings)
     rows = []
     with database.connect(settings) as connection:
         found = connection.execute(
@@ -41,19 +44,17 @@ def set_position(settings: Settings, options: Namespace) -> None:
     name = options.topic.removeprefix(settings.laurel_prefix)
     if name not in READS[options.app]:
         raise Refused(f"{options.app} reads {', '.join(READS[options.app])}, not {options.topic}")
+    named = None if options.partition == "all" else _number(options.partition, "PARTITION", "all")
+    ends = ("start", "end")
+    number = None if options.offset in ends else _number(options.offset, "OFFSET", "start, end")
+    reach_kafka(settings)
     found = extents(settings, name)
-    if options.partition == "all":
-        partitions = sorted(found)
-    else:
-        partitions = [_number(options.partition, "PARTITION")]
-        if partitions[0] not in found:
-            raise Refused(f"{name} has partitions 0 to {len(found) - 1}, not {partitions[0]}")
+    if named is not None and named not in found:
+        raise Refused(f"{name} has partitions 0 to {len(found) - 1}, not {named}")
     offsets = {}
-    for partition in partitions:
+    for partition in sorted(found) if named is None else [named]:
         extent = found[partition]
-        named = {"start": extent.start, "end": extent.end}
-        offset = named.get(options.offset)
-        offset = _number(options.offset, "OFFSET") if offset is None else offset
+        offset = getattr(extent, options.offset) if number is None else number
         if not extent.start <= offset <= extent.end:
             raise Refused(
                 f"{name}[{partition}] begins at {extent.start} and ends at {extent.end};"
@@ -69,9 +70,9 @@ def set_position(settings: Settings, options: Namespace) -> None:
             say(f"{options.app} goes on in {topic}[{partition}] at {offset}; {was}")
 
 
-def _number(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise Refused(f"{what} {text!r} is no number")
+def _number(text: str, what: str, other: str) -> int:
+    if not re.fullmatch("[0-9]{1,19}", text):
+        raise Refused(f"{what} {text!r} is no number, nor {other}")
     return int(text)
 
 
@@ -97,6 +98,7 @@ def _set(
 
 def park(settings: Settings, options: Namespace) -> None:
     """Have the engine pass over one record of the timeline, now and in every rebuild."""
+    reach_kafka(settings)
     found = extents(settings, TIMELINE)
     where = f"{settings.topic(TIMELINE)}[{options.partition}]"
     if options.partition not in found:
@@ -104,8 +106,6 @@ def park(settings: Settings, options: Namespace) -> None:
     extent = found[options.partition]
     if not extent.start <= options.offset < extent.end:
         raise Refused(f"{where} holds {extent.start} to {extent.end - 1}, not {options.offset}")
-    if not options.reason.strip():
-        raise Refused("say why with --reason")
     with database.connect(settings) as connection, connection.transaction():
         row = connection.execute(
             "SELECT next_offset FROM positions"
@@ -120,7 +120,7 @@ def park(settings: Settings, options: Namespace) -> None:
         made = connection.execute(
             'INSERT INTO parked (partition, "offset", reason, parked_at)'
             " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (options.partition, options.offset, options.reason.strip(), clock.real()),
+            (options.partition, options.offset, options.reason, clock.real()),
         )
         if not made.rowcount:
             raise Failed(f"record {options.offset} of {where} is parked already")

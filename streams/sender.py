@@ -29,7 +29,11 @@ LONGEST_WAIT = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds: how long things take and are waited for, by real time."""
+    """Seconds: how long things take and are waited for, by real time.
+
+    No settings, because less would cost the promise of one card: a lease must outlast a request,
+    and a card that is not in the history yet may be there a minute later.
+    """
 
     lease: float = 30.0
     request: int = 10

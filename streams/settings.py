@@ -1,6 +1,7 @@
 """How is this deployment set up? Read from the environment once, checked, secrets hidden."""
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from typing import Annotated
@@ -83,6 +84,13 @@ class Settings(BaseModel):
         300.0, description="so long, and the worker ends itself to be started anew; 0: never"
     )
 
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _ports(cls, addresses: str) -> str:
+        if any(int(address.rpartition(":")[2]) > 65535 for address in addresses.split(",")):
+            raise ValueError("a port is at most 65535")
+        return addresses
+
     @field_validator("slack_bot_token", mode="before")
     @classmethod
     def _empty_is_none(cls, token: object) -> object:
@@ -94,10 +102,12 @@ class Settings(BaseModel):
         if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must start with postgresql://")
         try:
-            conninfo_to_dict(url.get_secret_value())
+            parts = conninfo_to_dict(url.get_secret_value())
         except ProgrammingError:
             # What libpq says would quote the address, and the password with it.
             raise ValueError("is no address that libpq can read") from None
+        if not re.fullmatch(r"\d{0,5}(,\d{0,5})*", str(parts.get("port", ""))):
+            raise ValueError("has a port that is no number")
         return url
 
     def check_slack(self) -> None:

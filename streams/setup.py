@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 from projections.migrate import migrate as bring_up
 
 from . import database
+from .reach import reach_kafka
 from .settings import Settings
 from .shell import postgres_address, say, table
 from .topics import begin_positions, check_settings, create
@@ -14,6 +15,7 @@ from .topics import begin_positions, check_settings, create
 
 def topics(settings: Settings, _: Namespace) -> None:
     """Make the topics that are missing, begin positions that never were, check what stands."""
+    reach_kafka(settings)
     made = create(settings)
     check_settings(settings)
     with database.connect(settings) as connection:

@@ -3,7 +3,7 @@
 import re
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from psycopg.conninfo import conninfo_to_dict
@@ -44,6 +44,9 @@ def postgres_address(settings: Settings) -> str:
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
+LONGEST = timedelta(days=36500)
+"""Further back than this there is no date to count to."""
+
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -52,4 +55,26 @@ def duration(text: str) -> timedelta:
     match = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text)
     if match is None:
         raise ArgumentTypeError(f"{text!r} is no duration; say it like 90s, 15m, 1h or 1d")
-    return timedelta(**{UNITS[match[2]]: int(match[1])})
+    said = timedelta(**{UNITS[match[2]]: int(match[1])})
+    if said > LONGEST:
+        raise ArgumentTypeError(f"{text!r} is longer than {LONGEST.days}d")
+    return said
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """A whole number that is not smaller and that Postgres can hold, for argparse."""
+
+    def number(text: str) -> int:
+        said = int(text) if re.fullmatch("[0-9]{1,19}", text) else -1
+        if not least <= said < 2**63:
+            raise ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+        return said
+
+    return number
+
+
+def reason(text: str) -> str:
+    """Why an operator does something, for argparse; it must say something."""
+    if not text.strip():
+        raise ArgumentTypeError("say why")
+    return text.strip()

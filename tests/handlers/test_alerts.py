@@ -89,6 +89,14 @@ def test_the_same_stall_again_opens_the_same_alert() -> None:
     then = given(*WITHDRAWN, BACK).when(tick(15.5))
     then.statuses(("open", "withdrawn", "open"))
     then.alerts({"raised_at": on(15), "causes": (failed(1).cause,), "notify": True})
+    then.alerts({"reopened": True})
+
+
+def test_only_what_was_closed_opens_again() -> None:
+    then = given(failed(1), tick(15)).when(failed(0.9), module(16), tick(40))
+    versions = [alert for told in then.fold.alerts.values() for alert in told]
+    assert {alert.status for alert in versions} == {"open", "resolved"}
+    assert not any(alert.reopened for alert in versions)
 
 
 def test_a_stall_without_a_card_is_not_recorded_where_an_alert_told_of_it() -> None:
@@ -105,7 +113,7 @@ def test_a_stall_without_a_card_opens_for_one_when_it_comes_back() -> None:
     then = given(failed(1, attempt=2), failed(15.5, attempt=1), tick(16)).when(
         failed(0.5, attempt=1), tick(16.5)
     )
-    then.statuses(("resolved", "open")).alerts({"notify": True, "version": 1})
+    then.statuses(("resolved", "open")).alerts({"notify": True, "version": 1, "reopened": True})
 
 
 def test_alerts_of_two_rules_and_subjects_do_not_meet() -> None:

@@ -123,6 +123,21 @@ def test_a_wrong_setting_is_named_with_what_it_must_be(laurel: Laurel) -> None:
     assert "many" not in said.err
 
 
+def test_a_port_or_a_name_that_cannot_be_is_named(laurel: Laurel) -> None:
+    said = laurel("topics", env={"KAFKA_BOOTSTRAP": "127.0.0.1:9092,127.0.0.1:65536"})
+    assert said.code == 2
+    assert "KAFKA_BOOTSTRAP: " in said.err
+    assert "at most 65535" in said.err
+    said = laurel("migrate", env={"DATABASE_URL": "postgresql://laurel:sesame@h:x/accounts"})
+    assert said.code == 2
+    assert "DATABASE_URL: " in said.err
+    assert "a port that is no number" in said.err
+    assert "sesame" not in said.err
+    said = laurel("topics", env={"KAFKA_BOOTSTRAP": f"{'a' * 64}:9092"})
+    assert said.code == 1
+    assert "can be looked up" in said.err
+
+
 def test_settings_are_shown_without_their_secrets(laurel: Laurel) -> None:
     url = "postgresql://laurel:sesame@127.0.0.1:5433/accounts"
     said = laurel("settings", env={"DATABASE_URL": url, "SLACK_BOT_TOKEN": "xoxb-open"})
@@ -147,13 +162,77 @@ def test_a_database_out_of_reach_is_named_without_its_password(
     assert len(said.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [("topics",), ("worker", "engine"), ("publish", "-")])
-def test_a_broker_out_of_reach_is_named(words: tuple[str, ...], laurel: Laurel) -> None:
+PLAYED = {"deliver_at": "2026-03-02T09:00:00Z", "topic": "intake.training", "event": ENROLLED}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "topics",
+        "worker engine",
+        "publish -",
+        "publish EVENTS",
+        "play PLAY",
+        "play --end",
+        "positions",
+        "positions set slack alerts all end",
+        "park 0 0 --reason why",
+        "rebuild",
+    ],
+)
+def test_a_broker_out_of_reach_is_named(words: str, laurel: Laurel, tmp_path: Path) -> None:
+    (tmp_path / "EVENTS").write_text(json.dumps(ENROLLED))
+    (tmp_path / "PLAY").write_text(json.dumps(PLAYED))
     port = a_free_port()
-    said = laurel(*words, env={"KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"})
+    given = [str(tmp_path / word) if word.isupper() else word for word in words.split()]
+    said = laurel(*given, env={"KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"})
     assert said.code == 1
     assert f"127.0.0.1:{port}" in said.err
     assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("worker slack", "SLACK_BOT_TOKEN"),
+        ("publish NOWHERE", "NOWHERE: No such file"),
+        ("publish .", ".: Is a directory"),
+        ("publish WRONG", "WRONG, line 1: "),
+        ("play", "name a file"),
+        ("play PLAY --end", "`--end` alone"),
+        ("play NOWHERE", "NOWHERE: No such file"),
+        ("play WRONG", "WRONG, line 1: "),
+        ("play PLAY --step 999999d", "'999999d' is longer than"),
+        ("positions set slack timeline all end", "slack reads alerts"),
+        ("positions set slack alerts all last", "OFFSET 'last'"),
+        ("positions set slack alerts all -1", "OFFSET"),
+        ("positions set slack alerts one 0", "PARTITION 'one'"),
+        ("park 0 last --reason why", "OFFSET: 'last'"),
+        ("park one 0 --reason why", "PARTITION: 'one'"),
+        ("park 0 0", "--reason"),
+        ("rebuild --batch 0", "--batch: '0'"),
+        ("rebuild --batch many", "--batch: 'many'"),
+        ("quarantine list --limit 0", "--limit: '0'"),
+        ("quarantine list --limit 99999999999999999999", "--limit: "),
+        ("quarantine list --status replaying", "--status: "),
+        ("quarantine list --older-than 999999d", "--older-than: "),
+        ("quarantine show d1", "d1 is a dead letter"),
+        ("dead-letters replay d1 d", "'d' names no row"),
+        ("explain last", "'last' is no UUID"),
+    ],
+)
+def test_a_wrong_word_is_named_without_kafka_and_postgres(
+    words: str, said: str, laurel: Laurel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "PLAY").write_text(json.dumps(PLAYED))
+    (tmp_path / "WRONG").write_text("nonsense\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
+    away = f"127.0.0.1:{a_free_port()}"
+    env = {"KAFKA_BOOTSTRAP": away, "DATABASE_URL": f"postgresql://laurel@{away}/laurel"}
+    refused = laurel(*words.split(), env=env)
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
 
 
 def test_a_database_without_tables_says_to_migrate(database: str, laurel: Laurel) -> None:
