@@ -136,8 +136,8 @@ def _directory(connection: Connection, fact: Fact) -> None:
             said = {"role": fact.role, "level": fact.level, "target_kind": kind, "target": target}
             table, row = "requirement_facts", {**row, "requirement": fact.requirement, **said}
         case RequirementRetired():
-            said = {"requirement": fact.requirement, "retired": True}
-            table, row = "requirement_facts", {**row, **said}
+            row = {**row, "requirement": fact.requirement, "retired": True}
+            table = "requirement_facts"
         case _:
             return
     names, marks = ", ".join(row), ", ".join(f"%({name})s" for name in row)
