@@ -104,6 +104,7 @@ class Worker:
     def run(self) -> int:
         """Run until SIGTERM or Ctrl-C; returns the exit code."""
         logs.set_up()
+        metrics.begin(self.topics)
         check_settings(self.settings)
         worker = faust.Worker(self.app, quiet=True, redirect_stdouts=False, override_logging=False)
         worker.spinner = None  # it writes to the terminal whatever else is said
@@ -229,6 +230,7 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
 
 async def _forever(name: str, seconds: float, step: Step) -> None:
     """Do the step again and again: at once while there is something to do, else after a while."""
+    metrics.LOOP_FAULTS.labels(name)
     tries = 0
     while True:
         try:

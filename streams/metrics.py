@@ -80,27 +80,24 @@ SOURCE_HEARD = Gauge(
     " beyond the first 100 are one, `other`.",
     ["source"],
 )
-DELIVERIES_SENT = Counter(
-    "laurel_deliveries_sent_total", "Cards that Slack took, by how: posted or mended.", ["how"]
+DELIVERED = Counter(
+    "laurel_deliveries_total",
+    "What came of a try to have a card in Slack: posted, mended, put_off (Slack asked for later),"
+    " unknown (Slack did not say), unsettled (sent again or late, so it may stand twice), fallback"
+    " (no CSM within reach), dead (Slack refuses it for good).",
+    ["outcome"],
 )
-DELIVERIES_UNSETTLED = Counter(
-    "laurel_deliveries_unsettled_total",
-    "Cards sent again though Slack may have taken them, or answered after another sender took over:"
-    " each may stand twice.",
-)
-DELIVERIES_UNKNOWN = Counter(
-    "laurel_deliveries_unknown_total", "Requests of which Slack did not say what came."
-)
-DELIVERIES_PUT_OFF = Counter(
-    "laurel_deliveries_put_off_total", "Requests that Slack asked to have later."
-)
-DELIVERIES_FALLBACK = Counter(
-    "laurel_deliveries_fallback_total",
-    "Tries to send a card to the fallback channel, no CSM being within reach.",
-)
-DELIVERIES_DEAD = Counter(
-    "laurel_deliveries_dead_total", "Cards given up, because Slack refuses them for good."
-)
+
+
+def begin(topics: Iterable[str]) -> None:
+    """Let what is counted stand at 0 from the start, for a rise out of nothing shows in no rate."""
+    for topic in topics:
+        for counter in (FENCES, HOLES, BEHIND, FREED, RETRIES):
+            counter.labels(topic)
+    for why in ("repeat", "tick_ahead", "parked"):
+        DROPPED.labels(why)
+    for outcome in ("posted", "mended", "put_off", "unknown", "unsettled", "fallback", "dead"):
+        DELIVERED.labels(outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,7 @@ DEAD_LETTER_ROWS = Reading(
 DEAD_LETTER_SECONDS = Reading(
     "laurel_dead_letter_oldest_seconds", "Age of the oldest row that waits.", ("reason",)
 )
-DELIVERIES = Reading("laurel_deliveries", "Deliveries in the ledger.", ("state",))
+DELIVERY_ROWS = Reading("laurel_delivery_rows", "Cards in the ledger.", ("state",))
 DELIVERY_SECONDS = Reading(
     "laurel_delivery_oldest_seconds",
     "How long ago the oldest alert whose card is not as it should be was raised.",

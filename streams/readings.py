@@ -74,7 +74,7 @@ ASKED: dict[App, tuple[Question, ...]] = {
         Question(metrics.PARKED_RECORDS, "SELECT count(*) FROM parked"),
     ),
     "slack": (
-        Question(metrics.DELIVERIES, "SELECT state, count(*) FROM deliveries GROUP BY state"),
+        Question(metrics.DELIVERY_ROWS, "SELECT state, count(*) FROM deliveries GROUP BY state"),
         Question(
             metrics.DELIVERY_SECONDS,
             """

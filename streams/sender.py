@@ -174,7 +174,7 @@ class Sender:
                 log("fallback", alert=claim.alert, why=str(refused))
         self._ways[claim.customer] = channel
         if channel in self._fallbacks:
-            metrics.DELIVERIES_FALLBACK.inc()
+            metrics.DELIVERED.labels("fallback").inc()
         return channel
 
     async def _draw_and_send(self, claim: Claim, channel: str) -> None:
@@ -214,11 +214,11 @@ class Sender:
         except Later as later:
             self._pace.shut(channel, later.seconds)
             log("put_off", alert=claim.alert, why=str(later), seconds=later.seconds)
-            metrics.DELIVERIES_PUT_OFF.inc()
+            metrics.DELIVERED.labels("put_off").inc()
             await self._record(partial(ledger.put_off, claim, str(later), later.seconds))
         except Unknown as unknown:
             log("unknown", alert=claim.alert, why=str(unknown), attempt=claim.attempts)
-            metrics.DELIVERIES_UNKNOWN.inc()
+            metrics.DELIVERED.labels("unknown").inc()
             wait = self._wait(claim, 0)
             await self._record(partial(ledger.unknown, claim, str(unknown), wait))
         except Refused as refused:
@@ -231,7 +231,7 @@ class Sender:
             if not await self._record(partial(ledger.sent, claim, version, where, ts)):
                 await self._late(claim, ts)
             how = "mended" if claim.ts else "posted"
-            metrics.DELIVERIES_SENT.labels(how).inc()
+            metrics.DELIVERED.labels(how).inc()
             if how == "posted":
                 await self._measure(claim)
             log(how, alert=claim.alert, version=version, channel=where)
@@ -254,12 +254,12 @@ class Sender:
         if refused.token:
             await self._stand_still(claim, refused)
         elif refused.card or claim.ts or channel in self._fallbacks:
-            metrics.DELIVERIES_DEAD.inc()
+            metrics.DELIVERED.labels("dead").inc()
             log("dead", alert=claim.alert, why=str(refused), channel=channel)
             await self._record(partial(self._ledger.dead, claim, str(refused)))
         else:
             log("fallback", alert=claim.alert, why=str(refused))
-            metrics.DELIVERIES_FALLBACK.inc()
+            metrics.DELIVERED.labels("fallback").inc()
             there = self._fallbacks[-1]
             await self._record(partial(self._ledger.redirect, claim, there, str(refused)))
 
@@ -294,7 +294,7 @@ class Sender:
             log("not_found", alert=claim.alert, why=why, look=claim.looked + 1)
             await self._ledger.looked(claim, why, self._wait(claim, claim.looked + 1))
         elif await self._ledger.put_off(claim, f"unsettled, {why}", 0):
-            metrics.DELIVERIES_UNSETTLED.inc()
+            metrics.DELIVERED.labels("unsettled").inc()
             log("unsettled", alert=claim.alert, why=why, attempt=claim.attempts)
 
     def _wait(self, claim: Claim, look: int) -> float:
@@ -306,7 +306,7 @@ class Sender:
         """Our lease was over when Slack answered: has another sender posted it as well?"""
         log("late", alert=claim.alert, ts=ts)
         if await self._record(partial(self._ledger.stands_elsewhere, claim.alert, ts)):
-            metrics.DELIVERIES_UNSETTLED.inc()
+            metrics.DELIVERED.labels("unsettled").inc()
             log("unsettled", alert=claim.alert, why="posted twice, this was late", ts=ts)
 
     async def _record(self, write: Callable[[], Awaitable[bool]]) -> bool:

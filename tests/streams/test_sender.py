@@ -63,7 +63,7 @@ def struck(slack: LocalSlack) -> list[int]:
 
 
 def unsettled() -> float:
-    return REGISTRY.get_sample_value("laurel_deliveries_unsettled_total") or 0
+    return REGISTRY.get_sample_value("laurel_deliveries_total", {"outcome": "unsettled"}) or 0
 
 
 def test_a_card_is_posted_to_the_csm_and_the_ledger_knows_where(
