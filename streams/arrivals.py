@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Literal
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.envelope import from_epoch_ms
-from schemas.ids import opaque
 from schemas.topics import INTAKE, QUARANTINE_ROW
 
 from .database import Connection
@@ -30,23 +30,39 @@ class TopicsUnread(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A record of an intake topic; `copy_of`: the row out of which it was published again."""
+    """A record of an intake topic, in its producer's words, empty where they cannot be read.
+
+    `copy_of`: the row out of which it was published again.
+    """
 
     topic: str
     partition: int
     offset: int
     heard: datetime
-    source: str | None
-    id: str | None
-    type: str | None
+    source: str
+    id: str
+    type: str
     copy_of: tuple[Kind, int] | None
+
+
+Became = Literal[
+    "on its way", "forwarded", "waiting", "dead letter", "sent on again", "discarded", "expired"
+]
+
+_BECAME: dict[tuple[Kind, str], Became] = {
+    ("q", "waiting"): "waiting",
+    ("d", "waiting"): "dead letter",
+    ("q", "releasing"): "sent on again",
+    ("d", "replaying"): "sent on again",
+}
+"""By a row's kind and status; the other statuses are words of ours already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of an arrival: `coming`, `forwarded`, or its row's status, reason and detail."""
+    """What became of an arrival and, if it was set aside, its row, the reason and the detail."""
 
-    status: str
+    became: Became
     row: str = ""
     reason: str = ""
     detail: str = ""
@@ -72,9 +88,7 @@ async def lately(settings: Settings, most: int) -> list[Arrival]:
     return [_arrival(record, record.topic[prefix:]) for record in records[:most]]
 
 
-async def _last(
-    consumer: AIOKafkaConsumer, settings: Settings, most: int
-) -> list[ConsumerRecord]:
+async def _last(consumer: AIOKafkaConsumer, settings: Settings, most: int) -> list[ConsumerRecord]:
     """The last records of each partition."""
     places = [
         TopicPartition(settings.topic(topic), partition)
@@ -109,10 +123,9 @@ def _arrival(record: ConsumerRecord, topic: str) -> Arrival:
     return Arrival(topic, record.partition, record.offset, heard, source, id, kind, copy_of)
 
 
-def _said(event: object, name: str) -> str | None:
-    """An attribute as it may be shown: what looks like an address is hashed."""
+def _said(event: object, name: str) -> str:
     value = event.get(name) if isinstance(event, dict) else None
-    return opaque(value) if isinstance(value, str) else None
+    return value if isinstance(value, str) else ""
 
 
 async def fates(
@@ -153,10 +166,11 @@ def _rows(arrivals: Iterable[Arrival], kind: Kind) -> list[int | None]:
     ]
 
 
-def _fate(offset: int, next_offset: int | None, *row: object) -> Fate:
+def _fate(offset: int, next_offset: int | None, *row: Any) -> Fate:
     if next_offset is None or offset >= next_offset:
-        return Fate("coming")
-    for kind, (id, status, reason, detail) in (("q", row[:4]), ("d", row[4:])):
+        return Fate("on its way")
+    sides: tuple[tuple[Kind, tuple[Any, ...]], ...] = ("q", row[:4]), ("d", row[4:])
+    for kind, (id, status, reason, detail) in sides:
         if id is not None:
-            return Fate(str(status), f"{kind}{id}", str(reason), str(detail))
+            return Fate(_BECAME.get((kind, status), status), f"{kind}{id}", reason, detail)
     return Fate("forwarded")

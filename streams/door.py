@@ -4,6 +4,7 @@ A body is taken or refused as one: 202 only once Kafka has acknowledged all of i
 answered, the same body may be sent again, for an event is known by its source and id.
 """
 
+from base64 import b64decode
 from time import monotonic
 
 import orjson
@@ -15,12 +16,14 @@ from schemas import asyncapi, openapi
 from schemas.door import ASYNCAPI_PATH, EVENTS_PATH, JSON, MOST_EVENTS, OPENAPI_PATH
 from schemas.envelope import Fault, Unreadable
 
+from . import tokens
 from .allowance import Allowance
+from .database import Pool
 from .logs import log
 from .outlet import NotKept, Outlet
 from .problems import Refusal
 from .settings import Settings
-from .tokens import Token, Tokens, TokensUnknown
+from .tokens import Token, TokensUnknown
 
 RETRY_AFTER = 5.0
 """Seconds after which to try again, when it is Kafka or Postgres that does not answer."""
@@ -32,8 +35,8 @@ SECONDS_SAVED = 10
 class Door:
     """The API: `POST /api/events`, and the documents that describe it."""
 
-    def __init__(self, settings: Settings, tokens: Tokens, outlet: Outlet) -> None:
-        self._tokens = tokens
+    def __init__(self, settings: Settings, pool: Pool, outlet: Outlet) -> None:
+        self._pool = pool
         self._outlet = outlet
         rate = settings.laurel_door_events_per_second
         self._allowance = Allowance(rate, max(MOST_EVENTS, SECONDS_SAVED * rate))
@@ -51,14 +54,14 @@ class Door:
 
     async def take(self, request: web.Request) -> web.Response:
         """Keep the events of a body, all or none; raises `Refusal`."""
-        token = await known(self._tokens, request.headers.get("Authorization", ""))
+        token = await known(self._pool, request)
         self._spend(token, 1)
         events = await _read(request)
         self._spend(token, max(0, len(events) - 1))
         strange = [
             Fault(f"{one.pointer}/source", f"token {token.name} may not write this source")
             for one in events
-            if not token.may_write(one.event.source)
+            if not token.covers(one.event.source)
         ]
         if strange:
             raise Refusal(403, faults=strange)
@@ -68,9 +71,8 @@ class Door:
             log("not_kept", events=len(events), why=str(fault))
             raise Refusal(503, f"{fault}.", retry_after=RETRY_AFTER) from None
         accepted = [{"source": one.event.source, "id": one.event.id} for one in events]
-        return web.Response(
-            status=202, body=orjson.dumps({"accepted": accepted}), content_type=JSON
-        )
+        body = orjson.dumps({"accepted": accepted})
+        return web.Response(status=202, body=body, content_type=JSON)
 
     def _spend(self, token: Token, events: int) -> None:
         seconds = self._allowance.take(token.name, events, monotonic())
@@ -79,13 +81,12 @@ class Door:
             raise Refusal(429, f"Token {token.name} may send {rate}.", retry_after=seconds)
 
 
-async def known(tokens: Tokens, said: str) -> Token:
-    """The token of an `Authorization: Bearer` header; raises `Refusal`."""
-    scheme, _, text = said.partition(" ")
-    if scheme.lower() != "bearer":
-        raise Refusal(401)
+async def known(pool: Pool, request: web.Request) -> Token:
+    """The token that came along; raises `Refusal`."""
+    scheme, _, said = request.headers.get("Authorization", "").partition(" ")
+    text = {"bearer": said.strip(), "basic": _password(said)}.get(scheme.lower(), "")
     try:
-        token = await tokens.find(text.strip())
+        token = await tokens.find(pool, text)
     except TokensUnknown as fault:
         raise Refusal(503, f"{fault}.", retry_after=RETRY_AFTER) from None
     if token is None:
@@ -93,10 +94,16 @@ async def known(tokens: Tokens, said: str) -> Token:
     return token
 
 
+def _password(said: str) -> str:
+    """What a browser was told where it asks for a name and a password; any name will do."""
+    try:
+        return b64decode(said).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
 async def _read(request: web.Request) -> list[Arrived]:
     """What the body says; aiohttp raises where it is larger than the application's limit."""
-    if (request.content_length or 0) > request.client_max_size:
-        raise Refusal(413, f"A body has {request.client_max_size} bytes at most.")
     body = await request.read()
     content_type = request.headers.get("Content-Type", "")
     try:

@@ -1,26 +1,16 @@
 """How does the door put events on the intake topics, and when are they safe?"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    InvalidProducerEpoch,
-    KafkaError,
-    OutOfOrderSequenceNumber,
-    ProducerFenced,
-    UnknownProducerId,
-)
+from aiokafka.errors import KafkaError
 
 from handlers.adapters.delivery import Arrived
 from schemas.destination import destination
 
-from .process import die
 from .settings import Settings
-from .stop import AppendFailed
-
-SPOILT = (InvalidProducerEpoch, OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
-"""Faults after which a producer can send nothing more; the next process has a new one."""
 
 ANSWER_WITHIN = 3.0
 
@@ -44,19 +34,14 @@ class Outlet:
             async with asyncio.timeout(patience):
                 for one in events:
                     topic, key = destination(one.event.data)
-                    sent.append(
-                        await self._producer.send(
-                            self._settings.topic(topic), one.raw, key=key.encode()
-                        )
-                    )
+                    name = self._settings.topic(topic)
+                    sent.append(await self._producer.send(name, one.raw, key=key.encode()))
                 if sent:
                     await asyncio.wait(sent)
             for acknowledgement in sent:
                 acknowledgement.result()
         except TimeoutError:
             raise NotKept(f"Kafka has not acknowledged within {patience:g} s") from None
-        except SPOILT as fault:
-            die(AppendFailed(f"{type(fault).__name__}: {fault}"), app="door")
         except KafkaError as fault:
             raise NotKept(f"{type(fault).__name__}: {fault}") from None
         finally:
@@ -71,6 +56,25 @@ class Outlet:
         except (KafkaError, TimeoutError) as fault:
             return f"Kafka does not answer: {type(fault).__name__}"
         return ""
+
+
+@asynccontextmanager
+async def open_outlet(settings: Settings) -> AsyncIterator[Outlet]:
+    """An outlet whose events are acknowledged by all replicas in sync.
+
+    Its producer is not idempotent: one that is can be spoilt for good by an outage, and what it
+    would spare, a repeat, is told by source and id and has its effect once.
+    """
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        acks="all",
+        request_timeout_ms=int(settings.laurel_door_patience * 1000),
+    )
+    await producer.start()
+    try:
+        yield Outlet(settings, producer)
+    finally:
+        await producer.stop()
 
 
 def _seen(acknowledgement: asyncio.Future[object]) -> None:

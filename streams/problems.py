@@ -22,9 +22,11 @@ class Refusal(Exception):
         detail: str = "",
         faults: Sequence[Fault] = (),
         retry_after: float | None = None,
+        title: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
+        self.title = title
         self.detail = detail
         self.faults = faults
         self.retry_after = retry_after
@@ -42,7 +44,7 @@ async def problems(
     except web.HTTPException as fault:
         if fault.status < 400:
             raise
-        response = _document(Refusal(fault.status, fault.reason))
+        response = _document(Refusal(fault.status, fault.text or "", title=fault.reason))
         if "Allow" in fault.headers:
             response.headers["Allow"] = fault.headers["Allow"]
         return response
@@ -52,7 +54,7 @@ def _document(refusal: Refusal) -> web.Response:
     kind = PROBLEMS.get(refusal.status)
     body: dict[str, object] = {
         "type": f"urn:laurel:problem:{kind.name}" if kind else "about:blank",
-        "title": kind.title if kind else refusal.detail,
+        "title": kind.title if kind else refusal.title,
         "status": refusal.status,
         "detail": " ".join(filter(None, [refusal.detail, kind.advice if kind else ""])),
     }
@@ -62,11 +64,10 @@ def _document(refusal: Refusal) -> web.Response:
             for fault in refusal.faults[:MOST_FAULTS]
         ]
         body["errors_in_all"] = len(refusal.faults)
-    response = web.Response(
-        status=refusal.status, body=orjson.dumps(body), content_type=PROBLEM
-    )
+    response = web.Response(status=refusal.status, body=orjson.dumps(body), content_type=PROBLEM)
     if refusal.status == 401:
-        response.headers["WWW-Authenticate"] = 'Bearer realm="Laurel"'
+        # A browser asks for a password where it is offered Basic; programs send Bearer.
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Laurel", Basic realm="Laurel"'
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after)))
     return response

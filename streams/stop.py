@@ -58,7 +58,7 @@ class LoopBlocked(Stop):
 
 
 class CannotListen(Stop):
-    """The address for metrics and health cannot be listened on."""
+    """An address that this process must serve cannot be listened on."""
 
 
 class Fenced(Exception):

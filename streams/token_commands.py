@@ -16,16 +16,17 @@ from .tokens import NAME, draw
 def make(settings: Settings, options: Namespace) -> None:
     """Make a token and show it, which cannot be done again."""
     if NAME.fullmatch(options.name) is None:
-        raise Refused(f"{options.name!r}: a token's name is 1 to 40 of a-z, 0-9 and -")
-    wrong = [source for source in options.source if not source or "*" in source[:-1]]
-    if wrong:
-        raise Refused(f"--source {wrong[0]!r}: a source, whose last letter may be a `*`")
+        raise Refused(f"NAME {options.name!r}: a token's name is 1 to 40 of a-z, 0-9 and -")
+    sources = options.source or ["*"]
+    for source in sources:
+        if not source or "*" in source[:-1]:
+            raise Refused(f"--source {source!r}: a source, whose last letter may be a `*`")
     text, hash = draw(options.name)
     with database.connect(settings) as connection:
         try:
             connection.execute(
-                "INSERT INTO tokens VALUES (%s, %s, %s, %s)",
-                (options.name, hash, options.source, datetime.now(UTC)),
+                "INSERT INTO tokens (name, hash, sources, made_at) VALUES (%s, %s, %s, %s)",
+                (options.name, hash, sources, datetime.now(UTC)),
             )
         except UniqueViolation:
             raise Refused(f"there is a token {options.name!r}; revoke it first") from None
@@ -43,7 +44,7 @@ def listing(settings: Settings, _: Namespace) -> None:
 
 
 def revoke(settings: Settings, options: Namespace) -> None:
-    """Take a token back; the door knows within seconds."""
+    """Take a token back; the next request with it is refused."""
     with database.connect(settings) as connection:
         gone = connection.execute("DELETE FROM tokens WHERE name = %s", (options.name,)).rowcount
     if not gone:
