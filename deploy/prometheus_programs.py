@@ -18,7 +18,7 @@ PROGRAMS = ("prometheus", "promtool")
 
 
 def locate(home: Path = HOME) -> Path:
-    """The folder that has both: of the PATH, else of the checkout, where they are put if need be."""
+    """The folder that has both: on the PATH, else in the checkout, fetched when they lack."""
     found = shutil.which("promtool")
     if found and shutil.which("prometheus", path=str(Path(found).parent)):
         return Path(found).parent
