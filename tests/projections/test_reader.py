@@ -14,6 +14,7 @@ from projections.tables import metadata
 from projections.views import VIEWS
 from tests.conftest import OwnServer
 
+
 def may_read(url: str, relation: str) -> bool:
     """Whether the reader can, by trying."""
     schema, _, name = relation.rpartition(".")
