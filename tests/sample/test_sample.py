@@ -117,7 +117,7 @@ def of_teams(replay: Replay) -> Counter[str]:
         cases["leaver"] += turned and shift.fact.kind == "left"
         cases["silent waiver"] += silent and shift.fact.kind == "waived"
         if shift.fact.kind in ("left", "joined"):
-            went.setdefault(shift.person, set()).add((shift.fact.kind, shift.customer))
+            went.setdefault(shift.fact.person, set()).add((shift.fact.kind, shift.customer))
     cases["later requirement"] = len(later)
     cases["move between accounts"] = sum(
         any(("left", one) in moves for _, one in moves)
@@ -189,7 +189,7 @@ def test_no_two_people_decide_on_one_requirement_of_an_account_in_a_step(sample:
     ]
     assert len(decided) >= 30
     for together in decided:
-        assert len({shift.person for shift in together}) == 1, together
+        assert len({shift.whom for shift in together}) == 1, together
     said = {line.step for line in sample.play.lines if line.requires}
     assert not said & {line.step for line in sample.play.lines if line.about}
 
