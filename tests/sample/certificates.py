@@ -99,14 +99,15 @@ class Chain:
 class Certificate:
     """A person's certificate: what was told, when the latest chain lapses, and if a tick saw it.
 
-    `taken` are the causes of completions that are taken away.
+    `taken` are the causes of completions that are taken away, `told_of` is the latest chain as of
+    the fact before.
     """
 
     told: list[Fact] = field(default_factory=list)
     taken: frozenset[str] = frozenset()
     lapse: datetime | None = None
     reached: bool = False
-    first: Fact | None = None
+    told_of: list[Fact] = field(default_factory=list)
 
     @property
     def facts(self) -> list[Fact]:

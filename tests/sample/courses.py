@@ -41,15 +41,11 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Clock:
-    """The clock of silence: when it strikes, why, and whether that is history.
-
-    It is `late` if it would not be history, had not a completion been withdrawn as late as that.
-    """
+    """The clock of silence: when it strikes, why, and whether that is history."""
 
     deadline: datetime
     causes: frozenset[str]
     history: bool
-    late: bool
 
 
 @dataclass
@@ -204,24 +200,19 @@ class Enrolment:
             causing = [move for move in moves if move.kind == "joined" and move.time == last]
         deadline = last + self.patience
         heard = min(fact.heard for fact in causing)
-        resumed = self._resumed(done[-1][2][0])
-        return Clock(
-            deadline,
-            causes=frozenset(fact.cause for fact in causing),
-            history=heard - deadline > LATE,
-            late=bool(resumed and resumed - deadline > LATE),
-        )
+        causes = frozenset(fact.cause for fact in causing)
+        late = heard - deadline > LATE or self._was_prevented(deadline, done[-1][2][0])
+        return Clock(deadline, causes, history=late)
 
-    def _resumed(self, last: Fact) -> datetime | None:
-        """When a completion that had stopped the clock of this activity was last taken away."""
+    def _was_prevented(self, deadline: datetime, last: Fact) -> bool:
+        """Whether the deadline passed while a completion stood that was taken away too late."""
         taken = self.taken
         (run,) = (run for run in _runs(self._ways, ()) if last in run)
-        heard = [
-            (fact.heard, min(one.heard for one in taken[fact.cause]))
+        return any(
+            fact.heard <= deadline and min(one.heard for one in taken[fact.cause]) - deadline > LATE
             for fact in run
             if fact.cause in taken
-        ]
-        return max((gone for told, gone in heard if told < gone), default=None)
+        )
 
 
 def in_order(moves: list[Fact]) -> list[Fact]:

@@ -207,8 +207,7 @@ class Replay:
             if alert:
                 self._close(alert, "resolved" if over else "withdrawn", fact)
             known = self._find("training_abandoned", key, before.deadline)
-            silent = before.history or before.late
-            if enrolment.stalled is None and over and not silent and not known:
+            if enrolment.stalled is None and over and not before.history and not known:
                 causes = before.causes | {fact.cause}
                 at = before.deadline
                 self.alerts.append(
@@ -217,12 +216,10 @@ class Replay:
             enrolment.stalled = None
         elif enrolment.stalled is not None:
             enrolment.stalled = after.deadline
-            known = alert or self._find("training_abandoned", key, after.deadline)
-            silent = after.history or (after.late and not known)
-            if alert and silent:
+            if alert and after.history:
                 over = fact.time >= before.deadline
                 self._close(alert, "resolved" if over else "withdrawn", fact)
-            elif not silent:
+            elif not after.history:
                 self._want("training_abandoned", key, after.deadline, after.causes, fact)
 
     def _judge_certificate(self, key: Key, fact: Fact) -> None:
@@ -240,18 +237,18 @@ class Replay:
             and not latest.awards[0].history
         )
         if alert:
-            old = next((chain for chain in chains if certificate.first in chain.facts), latest)
+            told_of = [one for one in certificate.told_of if one in certificate.facts][:1]
+            old = next((chain for chain in chains if set(told_of) & set(chain.facts)), None)
             if old is not latest or not wanted:
-                untold = certificate.first not in certificate.facts
-                if untold or fact.kind == "retracted" or (old and old.revoked):
+                if old and old.revoked:
                     status = "corrected"
-                elif old is not latest or certificate.reached:
+                elif old and (old is not latest or certificate.reached):
                     status = "resolved"
                 else:
-                    status = "withdrawn"
+                    status = "corrected" if fact.kind == "retracted" else "withdrawn"
                 self._close(alert, status, fact)
         if latest:
-            certificate.first = latest.awards[0].facts[0]
+            certificate.told_of = sorted(latest.facts, key=lambda one: (one.time, one.cause))
             if wanted:
                 award = latest.awards[0]
                 self._want("certification_earned", key, award.time, award.causes, fact)
@@ -265,8 +262,7 @@ class Replay:
             clock = enrolment.clock
             if clock and enrolment.stalled is None and now >= clock.deadline:
                 enrolment.stalled = clock.deadline
-                known = self._find("training_abandoned", key, clock.deadline)
-                if not clock.history and (known or not clock.late):
+                if not clock.history:
                     self._want("training_abandoned", key, clock.deadline, clock.causes, None)
         for key, certificate in self.certificates.items():
             if certificate.lapse and not certificate.reached and now >= certificate.lapse:
