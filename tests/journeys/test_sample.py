@@ -117,8 +117,11 @@ def empty_database(url: str, number: int) -> Iterator[str]:
 
 
 def messages(slack: LocalSlack) -> int:
-    """How many cards a human would see."""
-    return sum(len(channel["messages"]) for channel in slack.get("_control/messages")["channels"])
+    """How many cards a human would see; a reply in a card's thread is none."""
+    channels = slack.get("_control/messages")["channels"]
+    return sum(
+        message["thread_ts"] is None for channel in channels for message in channel["messages"]
+    )
 
 
 def laurel(system: System, *words: str, **env: str) -> None:
