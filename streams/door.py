@@ -45,12 +45,19 @@ class Door:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post(EVENTS_PATH, self.take),
+            web.get("/readyz", self.ready),
             *(web.get(path, self.document) for path in self._documents),
         ]
 
     async def document(self, request: web.Request) -> web.Response:
         """What the door and the topics promise, for programs."""
         return web.Response(text=self._documents[request.path], content_type=JSON)
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Whether an event that came now could be kept."""
+        faults = await self._outlet.fault(), await tokens.fault(self._pool)
+        why = [fault for fault in faults if fault]
+        return web.json_response({"ready": not why, "why": why}, status=503 if why else 200)
 
     async def take(self, request: web.Request) -> web.Response:
         """Keep the events of a body, all or none; raises `Refusal`."""

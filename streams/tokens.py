@@ -54,14 +54,28 @@ async def find(pool: Pool, text: str) -> Token | None:
     if parsed is None:
         return None
     name, secret = parsed.groups()
+    row = await _look_up(pool, name)
+    if row is None or not compare_digest(row[0], _hash(secret)):
+        return None
+    return Token(name, tuple(row[1]))
+
+
+async def fault(pool: Pool) -> str:
+    """Why no token could be looked up; empty: nothing."""
+    try:
+        await _look_up(pool, "")
+    except TokensUnknown as unknown:
+        return str(unknown)
+    return ""
+
+
+async def _look_up(pool: Pool, name: str) -> tuple[bytes, list[str]] | None:
     try:
         async with asyncio.timeout(ANSWER_WITHIN), pool.connection() as connection:
             cursor = await connection.execute(
                 "SELECT hash, sources FROM tokens WHERE name = %s", (name,)
             )
-            row = await cursor.fetchone()
+            row: tuple[bytes, list[str]] | None = await cursor.fetchone()
     except (*PASSING, TimeoutError) as fault:
         raise TokensUnknown(f"Postgres does not answer: {type(fault).__name__}") from None
-    if row is None or not compare_digest(row[0], _hash(secret)):
-        return None
-    return Token(name, tuple(row[1]))
+    return row
