@@ -48,7 +48,7 @@ WELL = {
 }
 """Series as promtool writes them, a value a minute; what is now and then is no reason to ring."""
 
-ILL = (
+ILL: tuple[tuple[str, dict[str, str], dict[str, str]], ...] = (
     ("WorkersMissing", {'laurel_database_up{app="slack"}': "_x200"}, {"app": "slack"}),
     ("WorkerDown", {'up{job="laurel",instance="a"}': "1x50 0x150"}, {"job": "laurel"}),
     (
@@ -105,7 +105,7 @@ def ringing(folder: Path, cases: dict[str, dict[str, str]]) -> dict[str, dict[st
     }
     path = folder / "asked.yml"
     path.write_text(yaml.safe_dump(told))
-    command = [locate() / "promtool", "test", "rules", path]
+    command = [str(locate() / "promtool"), "test", "rules", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, "got:" in done.stderr) in ((0, False), (1, True)), done.stderr
     rings: dict[str, dict[str, str]] = {name: {} for name in cases}
@@ -116,7 +116,7 @@ def ringing(folder: Path, cases: dict[str, dict[str, str]]) -> dict[str, dict[st
 
 def test_prometheus_takes_rules_and_configuration() -> None:
     path = RULES.with_name("prometheus.yml")
-    command = [locate() / "promtool", "check", "config", path]
+    command = [str(locate() / "promtool"), "check", "config", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"{len(ALARMS)} rules found" in done.stdout
