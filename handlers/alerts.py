@@ -90,7 +90,9 @@ def _turn(state: Desk, event: Condition) -> Turn:
 
 
 def _want(state: Desk, event: AlertWanted) -> Turn:
-    known = state.closed_at(event.since)
+    if event.quiet and state.open is None:
+        return state, []
+    known = None if event.quiet else state.closed_at(event.since)
     if state.open is None or known:
         state, changes = _close(state, event, "withdrawn")
         alert = _opened(event, known)

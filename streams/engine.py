@@ -247,14 +247,15 @@ class Engine:
         self, store: Store, kept: Partition, reading: Reading
     ) -> tuple[Fold, set[StateKey]]:
         """Fold facts, then the tick; returns the fold and the states whose deadline was asked."""
+        listed: dict[StateKey, list[str]] = {}
 
         def facts() -> Fold:
-            fold = Fold(kept.cache)
+            fold = Fold(kept.cache, listed=listed)
             for offset, fact in reading.facts:
                 fold.fact(fact, offset)
             return fold
 
-        fold = await self._complete(store, kept, facts)
+        fold = await self._complete(store, kept, facts, listed)
         if reading.tick is None:
             return fold, set()
         offset, tick = reading.tick
@@ -265,15 +266,22 @@ class Engine:
             after.fire(after.due(asked, tick), tick, offset)
             return after
 
-        return await self._complete(store, kept, fired), asked
+        return await self._complete(store, kept, fired, listed), asked
 
-    async def _complete(self, store: Store, kept: Partition, attempt: Callable[[], Fold]) -> Fold:
+    async def _complete(
+        self,
+        store: Store,
+        kept: Partition,
+        attempt: Callable[[], Fold],
+        listed: dict[StateKey, list[str]],
+    ) -> Fold:
         """Fold again with what was missing, until nothing is."""
         while True:
             try:
                 fold = attempt()
                 fold.finish()
             except Missing as missing:
+                listed.update([(below, await store.keys(*below)) for below in missing.below])
                 stored = await store.load(missing.keys)
                 kept.cache.update(dict.fromkeys(missing.keys))
                 kept.cache.update((row.key, _read_state(row)) for row in stored)
