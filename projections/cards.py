@@ -61,13 +61,15 @@ WHERE customer = %s AND role = 'any' AND level = 'any'
 """
 
 GAPS = """
--- who is longest on the way to what is required of her? (index training_open; a role is looked up
--- only where it matters)
-SELECT coalesce(p.name, p.lms_name), coalesce(c.name, g.course), g.started_at, c.modules, g.modules
+-- who is longest on the way to what is required of her? (index training_open; a role, a certificate
+-- and a waiver are looked up by their keys, and only for a way that leads to something required)
+SELECT (SELECT coalesce(p.name, p.lms_name) FROM people p WHERE p.person = g.person),
+       coalesce(c.name, g.course), g.started_at, c.modules, g.modules
 FROM (
     SELECT t.person, t.course, t.started_at, t.modules FROM training t
     WHERE t.customer = %(customer)s AND t.active
       AND t.status IN ('in_progress', 'failed', 'abandoned') AND t.started_at IS NOT NULL
+      AND (t.course = ANY(%(courses)s::text[]) OR t.certificate = ANY(%(certificates)s::text[]))
       AND EXISTS (
           SELECT FROM unnest(%(roles)s::text[], %(levels)s::text[], %(kinds)s::text[],
                              %(targets)s::text[]) AS r (role, level, kind, target)
@@ -84,8 +86,9 @@ FROM (
                     AND w.certificate = r.target AND w.status = 'waived')))
     ORDER BY t.started_at LIMIT %(limit)s
 ) g
-LEFT JOIN people p ON p.person = g.person
-LEFT JOIN courses c ON c.course = g.course
+LEFT JOIN LATERAL (
+    SELECT name, modules FROM courses WHERE course = g.course LIMIT 1
+) c ON true
 """
 
 GAPS_READ = 200
@@ -148,8 +151,15 @@ async def _readiness(cursor: Cursor, customer: str) -> Readiness:
     gaps: list[Gap] = []
     if asked:
         roles, levels, kinds, targets, *_ = map(list, zip(*asked, strict=True))
-        demands = {"roles": roles, "levels": levels, "kinds": kinds, "targets": targets}
-        await cursor.execute(GAPS, {"customer": customer, "limit": GAPS_READ + 1, **demands})
+        sought = {
+            "roles": roles,
+            "levels": levels,
+            "kinds": kinds,
+            "targets": targets,
+            "courses": [one[3] for one in asked if one[2] == "course"],
+            "certificates": [one[3] for one in asked if one[2] == "certificate"],
+        }
+        await cursor.execute(GAPS, {"customer": customer, "limit": GAPS_READ + 1, **sought})
         gaps = [
             Gap(person, course, started_at, _modules(modules), tuple(done))
             for person, course, started_at, modules, done in await cursor.fetchall()

@@ -29,6 +29,8 @@ def parameters(settings: Settings) -> dict[str, str]:
     options = {
         "search_path": "live,public",
         "timezone": "UTC",
+        # Compiling a query that reads a few rows can take seconds; it runs in milliseconds.
+        "jit": "off",
         "lock_timeout": limit,
         "idle_in_transaction_session_timeout": limit,
         "tcp_user_timeout": limit,
