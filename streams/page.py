@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from string import Template
+from textwrap import shorten
 from time import monotonic
 from typing import get_args
 from urllib.parse import urlencode
@@ -28,6 +29,9 @@ from .settings import Settings
 from .tokens import Token
 
 SHOWN = 100
+
+LONGEST = 200
+"""Characters of a producer's word, or of why something was set aside."""
 
 FRESH = 2.0
 """Seconds for which what was read from Kafka is shown again, whoever asks how often."""
@@ -154,12 +158,12 @@ def _row(arrival: Arrival, fate: Fate) -> str:
     if fate.row:
         why = (
             f'<span class="small"><b>{escape(fate.reason)}</b> · <code>{fate.row}</code> · '
-            f"{escape(_ADDRESS.sub('…', fate.detail))}</span>"
+            f"{escape(shorten(_ADDRESS.sub('…', fate.detail), LONGEST, placeholder=' …'))}</span>"
         )
     return (
         f'<tr><th scope="row"><time datetime="{stamp(arrival.heard)}">'
         f"{arrival.heard:%d %b, %H:%M:%S}</time></th>"
-        f'<td><b>{_word(arrival.type)}</b><span class="small">{place}</span></td>'
+        f'<td><b>{_word(arrival.type) or "unreadable"}</b><span class="small">{place}</span></td>'
         f"<td><code>{_word(arrival.id)}</code>"
         f'<span class="small">{_word(arrival.source)}</span></td>'
         f'<td><span class="badge {_TONES[fate.became]}">{fate.became.capitalize()}</span>{why}</td>'
@@ -169,4 +173,4 @@ def _row(arrival: Arrival, fate: Fate) -> str:
 
 def _word(said: str) -> str:
     """A producer's word, as it may be shown: an address is hashed."""
-    return escape(opaque(said)[:200]) or "unreadable"
+    return escape(opaque(said)[:LONGEST])

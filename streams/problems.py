@@ -66,8 +66,9 @@ def _document(refusal: Refusal) -> web.Response:
         body["errors_in_all"] = len(refusal.faults)
     response = web.Response(status=refusal.status, body=orjson.dumps(body), content_type=PROBLEM)
     if refusal.status == 401:
-        # A browser asks for a password where it is offered Basic; programs send Bearer.
-        response.headers["WWW-Authenticate"] = 'Bearer realm="Laurel", Basic realm="Laurel"'
+        # Programs send Bearer; a browser asks for a password where Basic has a header of its own.
+        for scheme in ("Bearer", "Basic"):
+            response.headers.add("WWW-Authenticate", f'{scheme} realm="Laurel"')
     if refusal.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after)))
     return response

@@ -136,12 +136,6 @@ def test_a_token_sees_what_it_may_write(door: Door) -> None:
     assert "Nothing has come in that this token may see." in nothing
 
 
-def test_a_browser_is_asked_for_a_token(door: Door) -> None:
-    answer = door.ask("GET", "/")
-    assert answer.status == 401
-    assert "Basic" in answer.headers["WWW-Authenticate"]
-
-
 def test_nothing_comes_from_elsewhere(page: str, door: Door) -> None:
     rows = Rows(page)
     assert all(link.startswith(("/", "data:")) for link in rows.links)
