@@ -113,7 +113,7 @@ class Enrolment:
     def clock(self) -> Clock | None:
         """The clock of silence, while it runs.
 
-        One that a withdrawal set going, after its deadline and more, was set when that was heard.
+        Where a completion known by the deadline had stopped it, its withdrawal set it going.
         """
         clock = self._clock(self.run)
         if clock is None:
@@ -122,7 +122,7 @@ class Enrolment:
         stood = {
             fact.cause
             for fact in self.facts
-            if fact.heard <= in_time < self.taken_back.get(fact.cause, in_time)
+            if fact.heard <= clock.deadline and self.taken_back.get(fact.cause, in_time) > in_time
         }
         if not stood:
             return clock
