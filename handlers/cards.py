@@ -190,7 +190,7 @@ def _team(facts: CardFacts) -> _Words:
         subject=("Course" if course else "Certificate", name),
         details=[f"People: {facts.values['people']}", f"Reached: {day(facts.at, facts.zone)}"],
         readiness=facts.readiness,
-        why="the last of them met the requirement",
+        why="the last of the team met the requirement",
         mended={
             "resolved": (":hourglass:", "not everyone meets the requirement any more"),
             "withdrawn": (":information_source:", "a late record shows that it was reached before"),

@@ -62,7 +62,7 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """Lines under a title; `last` ends the card's share, `endless` says that there are more."""
+    """Lines under a title; `last` is always shown, `endless` says that there are more."""
 
     title: str
     lines: list[str]
@@ -100,16 +100,16 @@ def rest(readiness: Readiness, now: datetime) -> list[str]:
             room -= len(left[0]) + 1
             lines.append(left.pop(0))
         if left or one.endless:
-            lines.append(f"- {one.beyond(len(left))}" if left else "- and more")
+            lines.append(one.beyond(len(left)) if left else "and more")
         texts.extend(_sections([one.title.format(", continued"), *lines]))
     return texts
 
 
 def _shown(one: _List) -> str:
-    lines = [one.title.format(""), *one.lines[:SHOWN]]
+    lines = [one.title.format(""), *one.lines[:SHOWN], *one.last]
     if one.long:
-        lines.append(f"- {one.beyond(len(one.lines) - SHOWN)} in the thread")
-    return "\n".join((*lines, *one.last))
+        lines.append(f"{one.beyond(len(one.lines) - SHOWN)} in the thread")
+    return "\n".join(lines)
 
 
 def _sections(lines: list[str]) -> Iterator[str]:

@@ -325,8 +325,8 @@ def test_what_a_card_does_not_show_its_reply_does_and_nothing_twice() -> None:
     facts = CARDS["certification_of_a_large_account"]
     drawn = card(facts)
     assert drawn.more
-    assert "- and 2 more in the thread" in lines(drawn)
-    assert "- and 7 more in the thread" in lines(drawn)
+    assert "and 2 more in the thread" in lines(drawn)
+    assert "and 7 more in the thread" in lines(drawn)
     said = Counter(line for line in lines(drawn) + lines(rest(facts)) if line.startswith("- "))
     assert set(said.values()) == {1}
     assert sum("started" in line for line in said) == 12
@@ -342,8 +342,8 @@ def test_a_reply_is_promised_only_where_there_is_more_to_say(count: int) -> None
 
 def test_gaps_that_were_not_looked_up_are_said_to_be_there() -> None:
     facts = replace(CERTIFIED, readiness=replace(LONG, more_gaps=True))
-    assert "- and over 7 more in the thread" in lines(card(facts))
-    assert lines(rest(facts))[-2] == "- and more"
+    assert "and over 7 more in the thread" in lines(card(facts))
+    assert lines(rest(facts))[-2] == "and more"
 
 
 def test_a_promised_reply_that_became_empty_says_so() -> None:
@@ -446,7 +446,7 @@ def test_a_reply_takes_what_slack_takes_and_counts_the_rest() -> None:
     gap = Gap("&" * 500, "<" * 500, NOW, (("m", ">" * 500),))
     drawn = rest(replace(CERTIFIED, readiness=Readiness(gaps=(gap,) * 200)))
     told = [line for line in lines(drawn) if "started" in line]
-    assert lines(drawn)[-2] == f"- and {200 - SHOWN - len(told)} more"
+    assert lines(drawn)[-2] == f"and {200 - SHOWN - len(told)} more"
     assert sum(map(len, told)) > REPLY - 500
 
 

@@ -56,7 +56,7 @@ def test_what_a_card_does_not_show_is_a_reply_in_its_thread(desk: Desk, slack: L
     settled(desk, slack, alert)
     (card,) = cards(slack, alert)
     (reply,) = replies(slack)
-    assert "- and 2 more in the thread" in str(card["blocks"])
+    assert "and 2 more in the thread" in str(card["blocks"])
     assert reply["blocks"][0]["text"]["text"].splitlines() == [
         "*Account Training Status, continued:*",
         "- Everyone Trained (c6): 0/5 (0%)",
@@ -84,7 +84,7 @@ def test_a_mended_card_gets_no_second_reply(desk: Desk, slack: LocalSlack) -> No
     desk.close(alert)
     desk.send()
     settled(desk, slack, alert)
-    assert "- and 3 more in the thread" in str(cards(slack, alert)[0]["blocks"])
+    assert "and 3 more in the thread" in str(cards(slack, alert)[0]["blocks"])
 
 
 def test_a_card_that_grows_too_long_when_it_is_mended_gets_its_reply_then(
