@@ -1,22 +1,31 @@
-"""What is a customer's account? The zone its days are counted in."""
+"""What is a customer's account? The zone its days are counted in, and whether it has ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
 
-from schemas.facts import CustomerDescribed
+from schemas.facts import CustomerDescribed, CustomerEnded
 
 from .derived import Derived
 from .handler import never, nothing_read
 from .said import Said, said
 
 NAME = "account"
-VERSION = 1
-ACCEPTS = (CustomerDescribed,)
+VERSION = 2
+ACCEPTS = (CustomerDescribed, CustomerEnded)
 Read = None
+
+
+class End(NamedTuple):
+    at: datetime
+    cause: str
+    heard: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     zone_said: Said[str] | None = None
+    ended: End | None = None
 
     @property
     def zone(self) -> str:
@@ -24,17 +33,21 @@ class Account:
 
 
 State = Account
+OfAccount = CustomerDescribed | CustomerEnded
 reads = nothing_read
 deadline = never
 
 
-def key(event: CustomerDescribed) -> str:
+def key(event: OfAccount) -> str:
     return event.customer
 
 
-def evolve(state: Account, event: CustomerDescribed, read: None) -> Account:
-    return Account(said(state.zone_said, event.zone, event))
+def evolve(state: Account, event: OfAccount, read: None) -> Account:
+    if isinstance(event, CustomerEnded):
+        end = End(event.at, event.cause, event.recorded_at)
+        return replace(state, ended=min(end, state.ended or end))
+    return replace(state, zone_said=said(state.zone_said, event.zone, event))
 
 
-def decide(event: CustomerDescribed, state: Account, read: None) -> list[Derived]:
+def decide(event: OfAccount, state: Account, read: None) -> list[Derived]:
     return []

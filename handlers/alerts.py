@@ -14,6 +14,7 @@ from schemas.alerts import (
     Status,
     Value,
 )
+from schemas.facts import CompletionWithdrawn
 from schemas.ids import ident
 
 from .derived import AlertMissed, AlertUnwanted, AlertWanted
@@ -90,9 +91,13 @@ def _turn(state: Desk, event: Condition) -> Turn:
 
 
 def _want(state: Desk, event: AlertWanted) -> Turn:
-    known = state.closed_at(event.since)
+    if event.quiet and state.open is None:
+        return state, []
+    known = None if event.quiet else state.closed_at(event.since)
     if state.open is None or known:
-        state, changes = _close(state, event, "withdrawn")
+        taken_back = event.trigger.wire == CompletionWithdrawn.WIRE
+        corrected = taken_back and event.rule == CERTIFICATION_EARNED
+        state, changes = _close(state, event, "corrected" if corrected else "withdrawn")
         alert = _opened(event, known)
         closed = tuple(other for other in state.closed if other is not known)
         again = _changed(event, alert, "open", reopened=known is not None)

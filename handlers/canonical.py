@@ -46,19 +46,20 @@ def canonical(
     An event that means one fact gives it its own id, one that means several gives uuid5 ids.
     """
     heard = {"at": event.time, "recorded_at": recorded_at, "cause": cause(event)}
-    meant = _meant(event.data, heard, {**heard, "customer": customer, "person": person})
     source, id = opaque(event.source), opaque(event.id)
+    story = {**heard, "customer": customer, "person": person}
+    meant = _meant(event.data, source, heard, story)
     if len(meant) == 1:
         return (Said(source, id, meant[0]),)
     return tuple(Said(source, str(ident(source, id, n)), fact) for n, fact in enumerate(meant))
 
 
 def _meant(
-    data: incoming.Incoming, heard: dict[str, Any], story: dict[str, Any]
+    data: incoming.Incoming, source: str, heard: dict[str, Any], story: dict[str, Any]
 ) -> tuple[facts.Fact, ...]:
     match data:
         case incoming.OfCourse():
-            return _of_course(data, story)
+            return _of_course(data, source, story)
         case incoming.OfCertificate():
             return (_of_certificate(data, story),)
         case incoming.PersonJoined():
@@ -101,7 +102,9 @@ def _meant(
     raise TypeError(f"{type(data).__name__} has no canonical fact; add it to handlers/canonical.py")
 
 
-def _of_course(data: incoming.OfCourse, story: dict[str, Any]) -> tuple[facts.Fact, ...]:
+def _of_course(
+    data: incoming.OfCourse, source: str, story: dict[str, Any]
+) -> tuple[facts.Fact, ...]:
     way = {**story, "course": opaque(data.course), "registration": _id(data.registration)}
     match data:
         case incoming.ModuleCompleted():
@@ -117,10 +120,19 @@ def _of_course(data: incoming.OfCourse, story: dict[str, Any]) -> tuple[facts.Fa
                 number=_id(earned.number),
                 last_day=earned.last_day,
             )
-            return (facts.TrainingCompleted(**way, score=score, attempt=data.attempt), granted)
+            completed = facts.TrainingCompleted(
+                **way, score=score, attempt=data.attempt, certificate=granted.certificate
+            )
+            return (completed, granted)
         case incoming.TrainingFailed():
             score = _plain(data.score)
             return (facts.TrainingFailed(**way, score=score, attempt=data.attempt),)
+        case incoming.CompletionWithdrawn():
+            withdraws = None if data.withdraws is None else f"{source}#{opaque(data.withdraws)}"
+            return (facts.CompletionWithdrawn(**way, withdraws=withdraws, attempt=data.attempt),)
+        case incoming.ScoreRegraded():
+            regraded = _shortest(data.score)
+            return (facts.ScoreRegraded(**way, score=regraded, attempt=data.attempt),)
         case incoming.TrainingEnrolled():
             return (facts.TrainingEnrolled(**way),)
         case incoming.TrainingStarted():
@@ -163,5 +175,9 @@ def _id(text: str | None) -> str | None:
 
 
 def _plain(number: Decimal | None) -> Decimal | None:
+    return None if number is None else _shortest(number)
+
+
+def _shortest(number: Decimal) -> Decimal:
     """The same number in its shortest plain spelling: one value, one sequence of bytes."""
-    return None if number is None else Decimal(format(number.normalize() + 0, "f"))
+    return Decimal(format(number.normalize() + 0, "f"))

@@ -1,30 +1,26 @@
 """What does a card say? Block Kit from facts that were looked up (PRD-104 5.1).
 
-What the alert was decided on is frozen in its values; names, role and progress are as of `now`.
-Whatever people wrote is cut to a length and escaped, so that it cannot call anybody or link.
+What the alert was decided on is frozen in its values; all else is as of `now`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
-from schemas.alerts import CERTIFICATION_EARNED, TRAINING_ABANDONED, Status, Value
+from schemas.alerts import (
+    CERTIFICATION_EARNED,
+    TEAM_MILESTONE,
+    TRAINING_ABANDONED,
+    Status,
+    Value,
+)
 from schemas.zones import rules_of
 
 from .days import day_of
-
-NAME_LENGTH = 100
-"""Of a name on a card; the longest header is then within the 150 characters that Slack allows."""
-
-NOBODY = "a former user"
-
-LOOK_ALIKES = str.maketrans("*~`", "∗∼ˋ")
-"""Slack has no escape for these; in a name they would break the formatting around it."""
-
-TURNING = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
-"""Characters that turn the direction of what follows them, and so of the card's own words."""
+from .readiness import Modules, Readiness, has_rest, module_of, rest, shown
+from .words import ANY, day, days, name_of, percent, person_of, role_of, team_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +36,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
-    """What a card is drawn from; `modules` are (id, name) in the catalogue's order."""
+    """What a card is drawn from; `at`: since when the alert's condition is true."""
 
     rule: str
     rule_version: int
     status: Status
+    at: datetime
     values: Mapping[str, Value]
     account: str
     zone: str = "UTC"
@@ -52,17 +49,22 @@ class CardFacts:
     role: str | None = None
     course: str | None = None
     certificate: str | None = None
-    modules: tuple[tuple[str, str | None], ...] = ()
+    modules: Modules = ()
     progress: Progress | None = None
+    readiness: Readiness = field(default_factory=Readiness)
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A message: `text` is what notifications and old clients show instead of the blocks."""
+    """A message: `text` is what notifications and old clients show instead of the blocks.
+
+    `more`: it promises a reply in its thread that says the rest.
+    """
 
     text: str
     blocks: list[dict[str, Any]]
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,10 @@ class _Words:
     emoji: str
     title: str
     claim: str
+    who: str
+    subject: tuple[str, str]
     details: list[str]
+    readiness: Readiness
     why: str
     mended: Mapping[str, tuple[str, str]]
 
@@ -80,38 +85,52 @@ class _Words:
 def render(facts: CardFacts) -> Card:
     """The card of an alert as it stands; raises `KeyError` for a rule that has none."""
     words = _RULES[facts.rule](facts)
-    title = f"{words.title}: {_name(facts.account)}"
-    who = _who(facts)
+    title = f"{words.title}: {name_of(facts.account)}"
+    kind, subject = words.subject
     blocks = [
-        _section(f"*{words.claim}:* {who}"),
-        _section("\n".join(words.details)),
-        _context(facts, words.why),
+        _section(f"*{words.claim}:* {words.who}"),
+        _section("\n".join([f"{kind}: {subject}", *words.details])),
+        *map(_section, shown(words.readiness, facts.now)),
+        _context(facts, f" · Why: {words.why} (rule {facts.rule}, version {facts.rule_version})"),
     ]
-    text = f"{title}. {words.claim}: {who}, {_subject(facts)[1]}"
+    text = f"{title}. {words.claim}: {words.who}, {subject}"
+    more = has_rest(words.readiness)
     if facts.status == "open":
-        return Card(text, [_header(f"{words.emoji} {title}"), *blocks])
+        return Card(text, [_header(f"{words.emoji} {title}"), *blocks], more)
     emoji, sentence = words.mended[facts.status]
     status = facts.status.capitalize()
-    shown = (
+    headed = (
         _header(f"{words.emoji} {title}")
         if facts.status == "resolved"
         else _section(f"{words.emoji} ~*{title}*~")
     )
     mark = _section(f"{emoji} *{status}:* {sentence}")
-    return Card(f"{status}: {sentence}. {text}", [mark, shown, *blocks])
+    return Card(f"{status}: {sentence}. {text}", [mark, headed, *blocks], more)
+
+
+def render_rest(facts: CardFacts) -> Card:
+    """The reply in a card's thread: what of its lists the card itself does not show."""
+    texts = rest(_RULES[facts.rule](facts).readiness, facts.now)
+    # The card promised it, perhaps before a crash; an account may have become simpler since.
+    texts = texts or ["Nothing is left to add: the lists have become shorter meanwhile."]
+    blocks = [*map(_section, texts), _context(facts)]
+    return Card(f"More on the training of {name_of(facts.account)}", blocks)
 
 
 def _certified(facts: CardFacts) -> _Words:
-    details = [_course(facts)]
+    details = []
     score = facts.values["score"]
     if score is not None:
-        details.append(f"Score: {_percent(Decimal(score))}")
-    details.append(f"Completed: {_day(_instant(facts, 'at'), facts.zone)}")
+        details.append(f"Score: {percent(Decimal(score))}")
+    details.append(f"Completed: {day(_instant(facts, 'at'), facts.zone)}")
     return _Words(
         emoji=":mortar_board:",
         title="Training Milestone",
         claim="User Certified",
+        who=_who(facts),
+        subject=_subject(facts),
         details=details,
+        readiness=facts.readiness,
         why="earned while no certificate was valid",
         mended={
             "resolved": (":hourglass:", "the certificate has lapsed"),
@@ -119,19 +138,19 @@ def _certified(facts: CardFacts) -> _Words:
                 ":information_source:",
                 "a late record shows that it was not newly earned then",
             ),
-            "corrected": (":x:", "the certificate was revoked"),
+            "corrected": (":x:", "the certificate was revoked or its completion taken back"),
         },
     )
 
 
 def _abandoned(facts: CardFacts) -> _Words:
-    patience = facts.values["patience_days"]
+    patience = int(facts.values["patience_days"] or 0)
     last = _instant(facts, "last_activity")
-    details = [_course(facts)]
+    details = []
     started = facts.progress.started_at if facts.progress else None
     if started is not None and started <= last:  # else it is the start of a later run
-        details.append(f"Started: {_day(started, facts.zone)}")
-    activity = f"Last activity: {_day(last, facts.zone)}"
+        details.append(f"Started: {day(started, facts.zone)}")
+    activity = f"Last activity: {day(last, facts.zone)}"
     if facts.status == "open":
         details.append(f"{activity} ({_ago(facts, last)})")
         details.extend(_stuck(facts))
@@ -141,8 +160,12 @@ def _abandoned(facts: CardFacts) -> _Words:
         emoji=":warning:",
         title="Training Abandoned",
         claim="User Inactive",
+        who=_who(facts),
+        subject=_subject(facts),
         details=details,
-        why=f"no activity for {_days(patience)}",
+        # Of the gaps of this account, the card itself is one.
+        readiness=replace(facts.readiness, gaps=(), more_gaps=False),
+        why=f"no activity for {days(patience)}",
         mended={
             "resolved": (":white_check_mark:", _how_it_ended(facts)),
             "withdrawn": (
@@ -154,9 +177,32 @@ def _abandoned(facts: CardFacts) -> _Words:
     )
 
 
+def _team(facts: CardFacts) -> _Words:
+    role, level = str(facts.values["role"]), str(facts.values["level"])
+    target, course = str(facts.values["target"]), facts.values["target_kind"] == "course"
+    name = name_of((facts.course if course else facts.certificate) or target)
+    team = team_of(role, level)
+    return _Words(
+        emoji=":mortar_board:",
+        title="Team Milestone",
+        claim="Team Trained" if course else "Team Certified",
+        who=team if role == ANY else f"All {team}",
+        subject=("Course" if course else "Certificate", name),
+        details=[f"People: {facts.values['people']}", f"Reached: {day(facts.at, facts.zone)}"],
+        readiness=facts.readiness,
+        why="the last of the team met the requirement",
+        mended={
+            "resolved": (":hourglass:", "not everyone meets the requirement any more"),
+            "withdrawn": (":information_source:", "a late record shows that it was reached before"),
+            "corrected": (":x:", "a certificate was revoked or a completion taken back"),
+        },
+    )
+
+
 _RULES: Mapping[str, Callable[[CardFacts], _Words]] = {
     CERTIFICATION_EARNED: _certified,
     TRAINING_ABANDONED: _abandoned,
+    TEAM_MILESTONE: _team,
 }
 
 
@@ -165,16 +211,16 @@ def _how_it_ended(facts: CardFacts) -> str:
     if progress is None:
         return "no longer silent"
     if progress.completed_at and progress.status in ("completed", "expired"):
-        return f"completed the course on {_day(progress.completed_at, facts.zone)}"
+        return f"completed the course on {day(progress.completed_at, facts.zone)}"
     if progress.status == "waived":
         return "the course was waived"
     if progress.status == "withdrawn":
         return "withdrawn from the course"
     if not progress.active:
-        return f"no longer with {_name(facts.account)}"
+        return f"no longer with {name_of(facts.account)}"
     if progress.last_activity_at is None:
         return "no longer silent"
-    return f"back at the course on {_day(progress.last_activity_at, facts.zone)}"
+    return f"back at the course on {day(progress.last_activity_at, facts.zone)}"
 
 
 def _stuck(facts: CardFacts) -> list[str]:
@@ -186,69 +232,29 @@ def _stuck(facts: CardFacts) -> list[str]:
     place = ids.index(str(last)) + 1 if last is not None else 0
     if place == len(ids):
         return ["All modules done, but not the course"]
-    return [f"Stuck on {_name(facts.modules[place][1] or f'module {place + 1}')}"]
-
-
-def _course(facts: CardFacts) -> str:
-    kind, name = _subject(facts)
-    return f"{kind}: {name}"
+    return [f"Stuck on {module_of(facts.modules[place][1], place + 1)}"]
 
 
 def _subject(facts: CardFacts) -> tuple[str, str]:
     """What it is about: the course by name, else the certificate by name, else either's id."""
     course, certificate = facts.values["course"], facts.values.get("certificate")
     if facts.course or not certificate or (course and not facts.certificate):
-        return "Course", _name(facts.course or str(course))
-    return "Certificate", _name(facts.certificate or str(certificate))
+        return "Course", name_of(facts.course or str(course))
+    return "Certificate", name_of(facts.certificate or str(certificate))
 
 
 def _who(facts: CardFacts) -> str:
-    person = _name(facts.person or "") or NOBODY
-    return f"{person} ({_role(facts.role)})" if facts.role else person
-
-
-def _role(role: str) -> str:
-    """A role's id as people would write it: `end_user` is End User."""
-    if role.islower():
-        role = " ".join(word.capitalize() for word in role.replace("_", " ").split())
-    return _name(role)
-
-
-def _percent(score: Decimal) -> str:
-    rounded = score.quantize(Decimal("0.1"), ROUND_HALF_UP)
-    return f"{rounded.to_integral() if rounded == rounded.to_integral() else rounded}%"
+    person = person_of(facts.person)
+    return f"{person} ({role_of(facts.role)})" if facts.role else person
 
 
 def _ago(facts: CardFacts, at: datetime) -> str:
-    days = (day_of(facts.now, facts.zone) - day_of(at, facts.zone)).days
-    return f"{_days(days)} ago" if days > 0 else "today"
-
-
-def _days(count: Value) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+    count = (day_of(facts.now, facts.zone) - day_of(at, facts.zone)).days
+    return f"{days(count)} ago" if count > 0 else "today"
 
 
 def _instant(facts: CardFacts, name: str) -> datetime:
     return datetime.fromisoformat(str(facts.values[name]))
-
-
-def _day(at: datetime, zone: str) -> str:
-    day = day_of(at, zone)
-    return f"{day:%b} {day.day}, {day.year}"
-
-
-def _name(name: str) -> str:
-    """A name as a card may carry it: one line, not too long, calling nobody."""
-    name = " ".join(name.translate(TURNING).split()).translate(LOOK_ALIKES)
-    kept, cut = len(name), name
-    while len(_escaped(cut)) > NAME_LENGTH:
-        kept -= 1
-        cut = name[:kept].rstrip() + "…"
-    return _escaped(cut)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _header(text: str) -> dict[str, Any]:
@@ -259,12 +265,11 @@ def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": _mrkdwn(text)}
 
 
-def _context(facts: CardFacts, why: str) -> dict[str, Any]:
+def _context(facts: CardFacts, why: str = "") -> dict[str, Any]:
     local = facts.now.astimezone(rules_of(facts.zone))
-    read_there = f"{_day(facts.now, facts.zone)} at {local:%H:%M}"
+    read_there = f"{day(facts.now, facts.zone)} at {local:%H:%M}"
     when = f"<!date^{int(facts.now.timestamp())}^{{date_short_pretty}} at {{time}}|{read_there}>"
-    rule = f"rule {facts.rule}, version {facts.rule_version}"
-    return {"type": "context", "elements": [_mrkdwn(f"As of {when} · Why: {why} ({rule})")]}
+    return {"type": "context", "elements": [_mrkdwn(f"As of {when}{why}")]}
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Does a person hold a certificate, and is there something to tell of it?"""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -8,14 +9,17 @@ from schemas.alerts import Value
 
 from .awards import Proof
 from .chains import Chain, chains_of
-from .derived import Validity
+from .derived import Correction, Validity
 
 News = tuple[datetime, tuple[str, ...], tuple[tuple[str, Value], ...]]
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was told of it, in order; the courses that earn it; whether a tick saw it lapse."""
+    """What was told of it, in order; the courses that earn it; whether a tick saw it lapse.
+
+    `corrections`: of completions that tell of it, also such as are still to be told.
+    """
 
     customer: str = ""
     person: str = ""
@@ -24,10 +28,24 @@ class Certificate:
     zone: str = "UTC"
     courses: tuple[str, ...] = ()
     lapsed: bool = False
+    corrections: tuple[Correction, ...] = ()
 
     @cached_property
     def chains(self) -> tuple[Chain, ...]:
-        return chains_of(self.facts, self.zone)
+        return chains_of(tuple(self._standing), self.zone)
+
+    @property
+    def _standing(self) -> Iterator[Proof]:
+        """What counts of the facts, as it was corrected."""
+        corrected = {correction.completion: correction for correction in self.corrections}
+        for proof in self.facts:
+            correction = corrected.get(proof.cause)
+            if correction is None:
+                yield proof
+            elif correction.score is not None and proof.kind == "completed":
+                yield replace(proof, score=correction.score)
+            elif not correction.taken_back:
+                yield proof
 
     @property
     def latest(self) -> Chain | None:
@@ -80,7 +98,7 @@ class Certificate:
             ),
         )
 
-    def chain_with(self, proof: Proof) -> Chain:
-        return next(
-            chain for chain in self.chains for award in chain.awards if proof in award.facts
-        )
+    def heir(self, chain: Chain) -> Chain | None:
+        """The chain that now holds the first fact of `chain` that still counts."""
+        now = {turn: chain for chain in self.chains for turn in chain.turns}
+        return next((now[turn] for turn in sorted(chain.turns) if turn in now), None)

@@ -8,6 +8,7 @@ from schemas.facts import (
     CertificateGranted,
     CertificateRenewed,
     CertificateRevoked,
+    CompletionWithdrawn,
     Tick,
     Trigger,
 )
@@ -22,6 +23,8 @@ from .derived import (
     AlertWanted,
     CertificateEarned,
     CertificateLapsed,
+    CompletionsCorrected,
+    Correction,
     Derived,
     HoldingChanged,
     ValidityChanged,
@@ -31,12 +34,13 @@ from .offers import NAME as OFFERS
 from .offers import Offer, offer_key
 
 NAME = "certification"
-VERSION = 1
+VERSION = 2
 ACCEPTS = (
     CertificateGranted,
     CertificateRenewed,
     CertificateRevoked,
     CertificateEarned,
+    CompletionsCorrected,
     CertificateLapsed,
 )
 
@@ -49,6 +53,7 @@ class Read:
 
 State = Certificate
 Told = CertificateGranted | CertificateRenewed | CertificateRevoked | CertificateEarned
+OfCertificate = Told | CompletionsCorrected | CertificateLapsed
 
 KINDS: dict[type[Told], Kind] = {
     CertificateGranted: "granted",
@@ -57,11 +62,11 @@ KINDS: dict[type[Told], Kind] = {
 }
 
 
-def key(event: Told | CertificateLapsed) -> str:
+def key(event: OfCertificate) -> str:
     return joined(event.customer, event.person, event.certificate)
 
 
-def reads(event: Told | CertificateLapsed) -> dict[str, tuple[str, str]]:
+def reads(event: OfCertificate) -> dict[str, tuple[str, str]]:
     if isinstance(event, CertificateLapsed):
         return {}
     return {
@@ -75,16 +80,27 @@ def deadline(state: Certificate) -> datetime | None:
 
 
 @once
-def evolve(state: Certificate, event: Told | CertificateLapsed, read: Read | None) -> Certificate:
-    if isinstance(event, CertificateLapsed):
-        return replace(state, lapsed=True)
+def evolve(state: Certificate, event: OfCertificate, read: Read | None) -> Certificate:
+    match event:
+        case CertificateLapsed():
+            return replace(state, lapsed=True)
+        case CompletionsCorrected():
+            after = replace(
+                state,
+                customer=event.customer,
+                person=event.person,
+                certificate=event.certificate,
+                corrections=_corrections(state, event),
+            )
+            return _seen(state, after)
     assert read is not None
     proof = _proof(event, read.offer)
     # One record may tell of a completion and of its certificate: they share their cause.
     if any(fact.cause == proof.cause and fact.kind == proof.kind for fact in state.facts):
         return state
     offered = [offered.course for offered in read.offer.by]
-    after = Certificate(
+    after = replace(
+        state,
         customer=event.customer,
         person=event.person,
         certificate=event.certificate,
@@ -92,15 +108,23 @@ def evolve(state: Certificate, event: Told | CertificateLapsed, read: Read | Non
         zone=read.account.zone,
         courses=tuple(sorted({*state.courses, *offered})),
     )
-    # A tick that reached one lapse has reached every earlier one.
-    seen = state.lapse if state.lapsed else None
+    return _seen(state, after)
+
+
+def _seen(before: Certificate, after: Certificate) -> Certificate:
+    """A tick that reached one lapse has reached every earlier one."""
+    seen = before.lapse if before.lapsed else None
     reached = seen is not None and after.lapse is not None and after.lapse <= seen
-    return replace(after, lapsed=True) if reached else after
+    return replace(after, lapsed=reached)
 
 
-def decide(
-    event: Told | CertificateLapsed | Tick, state: Certificate, read: Read | None
-) -> list[Derived]:
+def _corrections(state: Certificate, event: CompletionsCorrected) -> tuple[Correction, ...]:
+    known = {correction.completion: correction for correction in state.corrections}
+    known.update((correction.completion, correction) for correction in event.corrections)
+    return tuple(sorted(one for one in known.values() if one != Correction(one.completion)))
+
+
+def decide(event: OfCertificate | Tick, state: Certificate, read: Read | None) -> list[Derived]:
     match event:
         case CertificateLapsed():
             return []
@@ -117,7 +141,10 @@ def decide(
             )
             return [lapsed, *_changes(state, evolve(state, lapsed, None), event.now, event.trigger)]
         case _:
-            return _changes(state, evolve(state, event, read), event.at, event.trigger)
+            assert read is not None
+            changes = _changes(state, evolve(state, event, read), event.at, event.trigger)
+            # Of an account that has ended nothing new is told.
+            return [_quiet(change) for change in changes] if read.account.ended else changes
 
 
 def _proof(event: Told, offer: Offer) -> Proof:
@@ -168,7 +195,7 @@ def _changes(
                     validity=after.validity,
                 )
             )
-    if status := _ended(before, after):
+    if status := _ended(before, after, trigger):
         changes.append(
             AlertUnwanted(
                 customer=after.customer,
@@ -196,14 +223,21 @@ def _changes(
     return changes
 
 
-def _ended(before: Certificate, after: Certificate) -> Status | None:
+def _ended(before: Certificate, after: Certificate, trigger: Trigger) -> Status | None:
     """How the alert of the chain told of before ends, if it does."""
     if before.word is None:
         return None
     # Later facts may have moved its start, renewed it, or cut it off from the latest chain.
-    chain = after.chain_with(before.word.start.facts[0])
-    if chain is after.latest and after.word:
-        return None
-    if chain.revoked_at:
-        return "corrected"
-    return "resolved" if chain is not after.latest or after.lapsed else "withdrawn"
+    chain = after.heir(before.word)
+    if chain:
+        if chain is after.latest and after.word:
+            return None
+        if chain.revoked_at:
+            return "corrected"
+        if chain is not after.latest or after.lapsed:
+            return "resolved"
+    return "corrected" if trigger.wire == CompletionWithdrawn.WIRE else "withdrawn"
+
+
+def _quiet(change: Derived) -> Derived:
+    return replace(change, quiet=True) if isinstance(change, AlertWanted) else change

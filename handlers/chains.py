@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from .awards import Award, Proof, awards_of
+from .awards import Award, Proof, Turn, awards_of
 
 
 @dataclass
@@ -16,6 +16,11 @@ class Chain:
     @property
     def start(self) -> Award:
         return self.awards[0]
+
+    @property
+    def turns(self) -> list[Turn]:
+        """Those of its facts, which tell them apart."""
+        return [fact.turn for award in self.awards for fact in award.facts]
 
     @property
     def lapse(self) -> datetime | None:

@@ -73,6 +73,14 @@ class Taking(NamedTuple):
         return self.status in ("enrolled", "completed")
 
 
+class Correction(NamedTuple):
+    """What became of a completion, by its cause: taken back, or regraded to `score`, or neither."""
+
+    completion: str
+    taken_back: bool = False
+    score: Decimal | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """The teams in which a person counts, by role and level, and what she adds to each."""
@@ -119,6 +127,21 @@ class DemandChanged(Derived):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonReleased(Derived):
+    """The person's account has ended."""
+
+    person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamDissolved(Derived):
+    """The team's account has ended."""
+
+    role: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceChanged(Derived):
     person: str
     course: str
@@ -133,6 +156,15 @@ class CertificateEarned(Derived):
     certificate: str
     course: str
     score: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionsCorrected(Derived):
+    """What tells of this certificate counts otherwise than it did."""
+
+    person: str
+    certificate: str
+    corrections: tuple[Correction, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,11 +242,15 @@ class OfAlert(Derived):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertWanted(OfAlert):
-    """The condition holds since `since`, because of `causes`, and reads as `values`."""
+    """The condition holds since `since`, because of `causes`, and reads as `values`.
+
+    `quiet`: it changes an alert that is open, and opens none.
+    """
 
     since: datetime
     causes: tuple[str, ...]
     values: tuple[tuple[str, Value], ...]
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

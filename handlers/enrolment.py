@@ -6,29 +6,31 @@ Everything is derived from the sorted facts, so the order of arrival cannot matt
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from schemas.facts import (
+    EPOCH,
     ModuleCompleted,
     OfCourse,
     TrainingCompleted,
-    TrainingEnrolled,
     TrainingFailed,
     TrainingStarted,
-    TrainingWaived,
-    TrainingWithdrawn,
 )
 
 from .account import NAME as ACCOUNT
 from .account import Account
 from .catalogue import NAME as CATALOGUE
 from .catalogue import PATIENCE_DAYS, Course, course_key
+from .corrections import runs_without, taken_back
 from .derived import (
+    HISTORY,
     NEVER_LAPSED,
     NEVER_MOVED,
     CertificateEarned,
     Clock,
     ClockMoved,
+    CompletionsCorrected,
+    Correction,
     Derived,
     Presence,
     PresenceChanged,
@@ -39,25 +41,14 @@ from .derived import (
     ValidityChanged,
 )
 from .handler import joined, never, once
-from .runs import Run, runs_of
+from .runs import Run
 from .standing import NAME as STANDING
 from .standing import Standing, standing_key
 from .told import Told, kept, told
 
 NAME = "enrolment"
-VERSION = 2
-ACCEPTS = (
-    TrainingEnrolled,
-    TrainingStarted,
-    ModuleCompleted,
-    TrainingCompleted,
-    TrainingFailed,
-    TrainingWithdrawn,
-    TrainingWaived,
-    PresenceChanged,
-    ValidityChanged,
-    StallChanged,
-)
+VERSION = 3
+ACCEPTS = (OfCourse, PresenceChanged, ValidityChanged, StallChanged)
 
 Status = Literal[
     "expired",
@@ -78,6 +69,13 @@ class Read:
     standing: Standing
 
 
+class Earned(NamedTuple):
+    """A completion, by its cause, tells of a certificate."""
+
+    completion: str
+    certificate: str
+
+
 @dataclass(frozen=True)
 class Enrolment:
     """What was told of it, what it copied from others, and when first and last was heard of it."""
@@ -89,20 +87,55 @@ class Enrolment:
     validity: Validity = NEVER_LAPSED
     stalled_at: datetime | None = None
     certificate: str | None = None
+    earned: tuple[Earned, ...] = ()
     first_heard: datetime | None = None
     last_heard: datetime | None = None
 
     @cached_property
+    def taken_back(self) -> dict[str, datetime]:
+        return taken_back(self.facts)
+
+    @cached_property
     def runs(self) -> tuple[Run, ...]:
-        return runs_of(self.facts, self.zone, self.validity.lapses)
+        return runs_without(self.taken_back, self.facts, self.zone, self.validity.lapses)
+
+    @property
+    def run(self) -> Run:
+        """The one begun latest; one of nothing where nothing is left."""
+        return self.runs[-1] if self.runs else Run((EPOCH, 0, ""), self.zone)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was told but how to regrade what is still to be told."""
+        return any(fact.kind != "regraded" for fact in self.facts)
 
     @cached_property
     def clock(self) -> Clock | None:
-        """The clock of silence of the run begun latest, while it runs."""
-        if self.presence.gone or not self.runs:
+        """The clock of silence, while it runs.
+
+        Where a completion known by the deadline had stopped it, its withdrawal set it going.
+        """
+        clock = self._clock(self.run)
+        if clock is None:
             return None
-        run = self.runs[-1]
-        if run.outcome or not run.activities:
+        in_time = clock.deadline + HISTORY
+        stood = {
+            fact.cause
+            for fact in self.facts
+            if fact.heard <= clock.deadline and self.taken_back.get(fact.cause, in_time) > in_time
+        }
+        if not stood:
+            return clock
+        taken = self.taken_back.keys() - stood
+        runs = runs_without(taken, self.facts, self.zone, self.validity.lapses)
+        known = self._clock(runs[-1])
+        if known and known.deadline == clock.deadline:
+            return clock
+        return replace(clock, heard=max(self.taken_back[cause] for cause in stood))
+
+    def _clock(self, run: Run) -> Clock | None:
+        """The clock of silence of a run, while it runs."""
+        if self.presence.gone or run.outcome or not run.activities:
             return None
         last = run.activities[-1].at
         since, returned = last, self.presence.returned
@@ -124,7 +157,7 @@ class Enrolment:
 
     @property
     def status(self) -> Status:
-        run = self.runs[-1]
+        run = self.run
         if run.outcome and run.outcome[0] == "completed" and self.validity.lapsed:
             return "expired"
         if run.outcome:
@@ -138,7 +171,7 @@ class Enrolment:
     @cached_property
     def taking(self) -> Taking | None:
         """What it means to her teams; the score is that of her latest passing attempt with one."""
-        if not self.runs:
+        if not self.known:
             return None
         scored = [
             attempt
@@ -155,6 +188,18 @@ class Enrolment:
                 return Taking(status, score)
             case _:
                 return Taking("enrolled", score)
+
+    @cached_property
+    def corrections(self) -> dict[str, Correction]:
+        """What is no longer as it was told, of completions by their cause."""
+        regraded = {
+            fact.cause: Correction(fact.cause, score=attempt.regraded)
+            for run in self.runs
+            for attempt in run.attempts
+            if attempt.regraded is not None
+            for fact in attempt.facts
+        }
+        return regraded | {cause: Correction(cause, taken_back=True) for cause in self.taken_back}
 
 
 State = Enrolment
@@ -189,7 +234,8 @@ def evolve(state: Enrolment, event: OfEnrolment, read: Read | None) -> Enrolment
     assert read is not None
     if any(fact.cause == event.cause for fact in state.facts):
         return state
-    heard = event.recorded_at
+    heard, certificate = event.recorded_at, read.course.certificate
+    offered = certificate.value if certificate else None
     active = isinstance(event, TrainingStarted | ModuleCompleted | TrainingFailed)
     return replace(
         state,
@@ -197,10 +243,18 @@ def evolve(state: Enrolment, event: OfEnrolment, read: Read | None) -> Enrolment
         zone=read.account.zone,
         patience=read.course.patience if active else state.patience,
         presence=read.standing.presence,
-        certificate=read.course.certificate.value if read.course.certificate else None,
+        certificate=offered,
+        earned=tuple(sorted({*state.earned, *_earned(event, offered)})),
         first_heard=min(heard, state.first_heard or heard),
         last_heard=max(heard, state.last_heard or heard),
     )
+
+
+def _earned(event: OfCourse, offered: str | None) -> list[Earned]:
+    if not isinstance(event, TrainingCompleted):
+        return []
+    certificates = {offered, event.certificate}
+    return [Earned(event.cause, certificate) for certificate in certificates if certificate]
 
 
 def decide(event: OfEnrolment, state: Enrolment, read: Read | None) -> list[Derived]:
@@ -229,6 +283,7 @@ def decide(event: OfEnrolment, state: Enrolment, read: Read | None) -> list[Deri
                 taking=after.taking,
             )
         )
+    changes += _corrected(event, state, after)
     if isinstance(event, TrainingCompleted) and read and read.course.certificate:
         changes.append(
             CertificateEarned(
@@ -242,3 +297,25 @@ def decide(event: OfEnrolment, state: Enrolment, read: Read | None) -> list[Deri
             )
         )
     return changes
+
+
+def _corrected(
+    event: OfEnrolment, before: Enrolment, after: Enrolment
+) -> list[CompletionsCorrected]:
+    """For each certificate all at once, and before a completion that was taken back tells of it."""
+    told: dict[str, list[Correction]] = {}
+    for completion, certificate in after.earned:
+        correction = after.corrections.get(completion, Correction(completion))
+        if correction != before.corrections.get(completion, Correction(completion)):
+            told.setdefault(certificate, []).append(correction)
+    return [
+        CompletionsCorrected(
+            customer=event.customer,
+            at=event.at,
+            trigger=event.trigger,
+            person=event.person,
+            certificate=certificate,
+            corrections=tuple(corrections),
+        )
+        for certificate, corrections in told.items()
+    ]

@@ -13,10 +13,21 @@ from schemas.facts import (
     PersonJoined,
     PersonLeft,
     RoleChanged,
+    ScoreRegraded,
     TrainingCompleted,
 )
 
-from .derived import HoldingChanged, Share, ShareChanged, Taking, TakingChanged, TeamMoved
+from .account import NAME as ACCOUNT
+from .account import Account
+from .derived import (
+    HoldingChanged,
+    PersonReleased,
+    Share,
+    ShareChanged,
+    Taking,
+    TakingChanged,
+    TeamMoved,
+)
 from .handler import joined, never, once
 from .headcount import NOBODY, Count, Headcount, Target
 from .said import Said, said
@@ -25,14 +36,29 @@ from .standing import Standing, standing_key
 
 NAME = "holdings"
 VERSION = 1
-ACCEPTS = (PersonJoined, PersonLeft, RoleChanged, TakingChanged, HoldingChanged, ShareChanged)
+ACCEPTS = (
+    PersonJoined,
+    PersonLeft,
+    RoleChanged,
+    ScoreRegraded,
+    PersonReleased,
+    TakingChanged,
+    HoldingChanged,
+    ShareChanged,
+)
 
 ACHIEVEMENTS = {TrainingCompleted.WIRE, CertificateGranted.WIRE, CertificateRenewed.WIRE}
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
+    account: Account
     standing: Standing
+
+    @property
+    def gone(self) -> bool:
+        """Who is known by a grant or a role alone never joined, but her account may have ended."""
+        return self.standing.presence.gone or self.account.ended is not None
 
 
 @dataclass(frozen=True)
@@ -89,7 +115,16 @@ class Holdings:
 
 
 State = Holdings
-OfPerson = PersonJoined | PersonLeft | RoleChanged | TakingChanged | HoldingChanged | ShareChanged
+OfPerson = (
+    PersonJoined
+    | PersonLeft
+    | RoleChanged
+    | ScoreRegraded
+    | PersonReleased
+    | TakingChanged
+    | HoldingChanged
+    | ShareChanged
+)
 deadline = never
 
 
@@ -98,34 +133,33 @@ def key(event: OfPerson) -> str:
 
 
 def reads(event: OfPerson) -> dict[str, tuple[str, str]]:
-    if isinstance(event, PersonJoined | PersonLeft):
-        return {"standing": (STANDING, standing_key(event.customer, event.person))}
-    return {}
+    if isinstance(event, ShareChanged):
+        return {}
+    return {
+        "account": (ACCOUNT, event.customer),
+        "standing": (STANDING, standing_key(event.customer, event.person)),
+    }
 
 
 @once
 def evolve(state: Holdings, event: OfPerson, read: Read | None) -> Holdings:
+    if isinstance(event, ShareChanged) or (isinstance(event, PersonReleased) and not state.known):
+        return state
+    assert read is not None
+    state = replace(state, known=True, gone=read.gone)
     match event:
-        case ShareChanged():
-            return state
         case TakingChanged():
             courses = {**dict(state.courses), event.course: event.taking}
-            return replace(state, known=True, courses=tuple(sorted(courses.items())))
+            return replace(state, courses=tuple(sorted(courses.items())))
         case HoldingChanged():
             others = {*state.certificates} - {event.certificate}
             held = {*others, event.certificate} if event.held else others
-            return replace(state, known=True, certificates=tuple(sorted(held)))
-        case PersonJoined() | PersonLeft():
-            assert read is not None
-            state = replace(state, known=True, gone=read.standing.presence.gone)
-    if isinstance(event, PersonLeft):
-        return state
-    return replace(
-        state,
-        known=True,
-        role=said(state.role, event.role, event),
-        level=said(state.level, event.level, event),
-    )
+            return replace(state, certificates=tuple(sorted(held)))
+        case PersonJoined() | RoleChanged():
+            role = said(state.role, event.role, event)
+            level = said(state.level, event.level, event)
+            return replace(state, role=role, level=level)
+    return state
 
 
 def decide(
@@ -133,6 +167,8 @@ def decide(
 ) -> list[ShareChanged] | list[TeamMoved]:
     if isinstance(event, ShareChanged):
         return _moves(event, state.share)
+    if isinstance(event, PersonReleased):
+        return []  # Her teams are dissolved at the same time, in one step.
     if evolve(state, event, read).share == state.share:
         return []
     return [

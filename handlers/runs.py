@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Literal
 
-from .attempts import Attempt, attempts_of
+from .attempts import Attempt, Outcome, attempts_of, regraded
 from .told import Kind, Order, Told
 
 Ending = Literal["completed", "waived", "withdrawn"]
@@ -27,18 +27,20 @@ class Activity:
 
 @dataclass
 class Run:
-    """One time through a course; `begun` orders runs, `facts` are in order."""
+    """One time through a course; `begun` orders runs, `facts` and `regrades` are in order."""
 
     begun: Order
     zone: str
+    registration: str | None = None
     facts: list[Told] = field(default_factory=list)
+    regrades: list[Told] = field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Told]:
         return [fact for fact in self.facts if fact.kind == kind]
 
     @cached_property
     def attempts(self) -> tuple[Attempt, ...]:
-        return attempts_of(self.facts, self.zone)
+        return regraded(attempts_of(self.facts, self.zone), self.regrades)
 
     @cached_property
     def outcome(self) -> tuple[Ending, datetime] | None:
@@ -81,9 +83,18 @@ class Run:
     @property
     def score(self) -> Decimal | None:
         """That of the first completion that states one, else of the latest failure that does."""
-        passed = [fact.score for fact in self.of("completed") if fact.score is not None]
-        failed = [fact.score for fact in self.of("failed") if fact.score is not None]
+        passed, failed = self._scores("passed"), self._scores("failed")
         return passed[0] if passed else failed[-1] if failed else None
+
+    def _scores(self, outcome: Outcome) -> list[Decimal]:
+        """Those stated, in the order of the facts that state them."""
+        scores = [
+            stated
+            for attempt in self.attempts
+            if attempt.outcome == outcome
+            for stated in attempt.scores
+        ]
+        return [score for _, score in sorted(scores)]
 
     def ended(self, lapses: Iterable[datetime], by: datetime) -> bool:
         """Whether an enrolment at `by` starts afresh, given the facts of the run before it."""
@@ -92,19 +103,26 @@ class Run:
         )
 
 
+def placed(fact: Told, runs: Iterable[Run]) -> Run | None:
+    """The run of its registration; without one, that begun latest at or before it."""
+    if fact.registration is not None:
+        return next((run for run in runs if run.registration == fact.registration), None)
+    begun = (run for run in runs if run.begun[0] <= fact.at)
+    return max(begun, key=lambda run: run.begun, default=None)
+
+
 def runs_of(facts: tuple[Told, ...], zone: str, lapses: tuple[datetime, ...]) -> tuple[Run, ...]:
     """The runs by when they were begun; `lapses` are those of the course's certificate."""
     named: dict[str, Run] = {}
     for fact in facts:
         if fact.registration is not None and fact.registration not in named:
-            named[fact.registration] = Run(fact.order, zone)
+            named[fact.registration] = Run(fact.order, zone, fact.registration)
     runs = list(named.values())
     for fact in facts:
         if fact.registration is not None:
             named[fact.registration].facts.append(fact)
             continue
-        begun = [run for run in runs if run.begun[0] <= fact.at]
-        run = max(begun, key=lambda run: run.begun, default=None)
+        run = placed(fact, runs)
         if run is None or (fact.kind == "enrolled" and run.ended(lapses, fact.at)):
             run = Run(fact.order, zone)
             runs.append(run)

@@ -3,37 +3,23 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 
-from schemas.facts import (
-    ModuleCompleted,
-    OfCourse,
-    PersonJoined,
-    PersonLeft,
-    TrainingCompleted,
-    TrainingEnrolled,
-    TrainingFailed,
-    TrainingStarted,
-    TrainingWaived,
-    TrainingWithdrawn,
-)
+from schemas.facts import OfCourse, PersonJoined, PersonLeft
 
-from .derived import Presence, PresenceChanged
-from .handler import joined, never, nothing_read, once
+from .account import NAME as ACCOUNT
+from .account import Account, End
+from .derived import PersonReleased, Presence, PresenceChanged
+from .handler import joined, never, once
 
 NAME = "standing"
-VERSION = 1
-ACCEPTS = (
-    PersonJoined,
-    PersonLeft,
-    TrainingEnrolled,
-    TrainingStarted,
-    ModuleCompleted,
-    TrainingCompleted,
-    TrainingFailed,
-    TrainingWithdrawn,
-    TrainingWaived,
-)
-Read = None
+VERSION = 2
+ACCEPTS = (PersonJoined, PersonLeft, OfCourse, PersonReleased)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +38,20 @@ class Move:
 
 @dataclass(frozen=True)
 class Standing:
-    """Joinings and leavings in order, and the courses in which something happened."""
+    """Joinings and leavings in order, the courses she was heard of in, and the account's end."""
 
     moves: tuple[Move, ...] = ()
     courses: tuple[str, ...] = ()
+    ended: End | None = None
 
     @cached_property
     def presence(self) -> Presence:
-        before = (None, *self.moves)
-        returns = [
-            move.at
-            for last, move in zip(before, self.moves, strict=False)
-            if last and last.left and not move.left
-        ]
-        gone = bool(self.moves) and self.moves[-1].left
+        moves = self._moves
+        returns = [move.at for last, move in pairwise(moves) if last.left and not move.left]
+        gone = bool(moves) and moves[-1].left
         if not returns:
             return Presence(gone)
-        joinings = [move for move in self.moves if move.at == returns[-1] and not move.left]
+        joinings = [move for move in moves if move.at == returns[-1] and not move.left]
         return Presence(
             gone,
             returns[-1],
@@ -76,9 +59,18 @@ class Standing:
             min(move.heard for move in joinings),
         )
 
+    @property
+    def _moves(self) -> list[Move]:
+        """Those that count: the end of the account is a leaving, behind which nobody joins."""
+        if self.ended is None:
+            return list(self.moves)
+        end = Move(self.ended.at, left=True, cause=self.ended.cause, heard=self.ended.heard)
+        before = [move for move in self.moves if move.at <= end.at]
+        return sorted([*before, end], key=lambda move: move.order)
+
 
 State = Standing
-reads = nothing_read
+OfPerson = PersonJoined | PersonLeft | OfCourse | PersonReleased
 deadline = never
 
 
@@ -86,12 +78,22 @@ def standing_key(customer: str, person: str) -> str:
     return joined(customer, person)
 
 
-def key(event: PersonJoined | PersonLeft | OfCourse) -> str:
+def key(event: OfPerson) -> str:
     return standing_key(event.customer, event.person)
 
 
+def reads(event: OfPerson) -> dict[str, tuple[str, str]]:
+    return {"account": (ACCOUNT, event.customer)}
+
+
 @once
-def evolve(state: Standing, event: PersonJoined | PersonLeft | OfCourse, read: None) -> Standing:
+def evolve(state: Standing, event: OfPerson, read: Read) -> Standing:
+    if isinstance(event, PersonReleased) and state == Standing():
+        return state
+    if state.ended != read.account.ended:
+        state = replace(state, ended=read.account.ended)
+    if isinstance(event, PersonReleased):
+        return state
     if isinstance(event, OfCourse):
         if event.course in state.courses:
             return state
@@ -102,9 +104,7 @@ def evolve(state: Standing, event: PersonJoined | PersonLeft | OfCourse, read: N
     return replace(state, moves=tuple(sorted((*state.moves, move), key=lambda m: m.order)))
 
 
-def decide(
-    event: PersonJoined | PersonLeft | OfCourse, state: Standing, read: None
-) -> list[PresenceChanged]:
+def decide(event: OfPerson, state: Standing, read: Read) -> list[PresenceChanged]:
     presence = evolve(state, event, read).presence
     if presence == state.presence:
         return []

@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 
 from schemas.alerts import TEAM_MILESTONE, Status
-from schemas.facts import CertificateRevoked
+from schemas.facts import CertificateRevoked, CompletionWithdrawn
 
 from .demands import NAME as DEMANDS
 from .demands import Demand, Demands, demands_key
-from .derived import HISTORY, AlertUnwanted, AlertWanted, TeamMoved
+from .derived import HISTORY, AlertUnwanted, AlertWanted, TeamDissolved, TeamMoved
 from .handler import joined, never, once
-from .headcount import Headcount
+from .headcount import NOBODY, Headcount
 
 NAME = "teams"
 VERSION = 1
-ACCEPTS = (TeamMoved,)
+ACCEPTS = (TeamMoved, TeamDissolved)
+
+CORRECTIONS = {CertificateRevoked.WIRE, CompletionWithdrawn.WIRE}
 
 State = Headcount
+OfTeam = TeamMoved | TeamDissolved
 deadline = never
 
 
@@ -24,33 +27,34 @@ class Read:
     demands: Demands
 
 
-def key(event: TeamMoved) -> str:
+def key(event: OfTeam) -> str:
     return joined(event.customer, event.role, event.level)
 
 
-def reads(event: TeamMoved) -> dict[str, tuple[str, str]]:
+def reads(event: OfTeam) -> dict[str, tuple[str, str]]:
     return {"demands": (DEMANDS, demands_key(event.role, event.level))}
 
 
 @once
-def evolve(state: Headcount, event: TeamMoved, read: Read) -> Headcount:
-    return state.plus(event.delta)
+def evolve(state: Headcount, event: OfTeam, read: Read) -> Headcount:
+    return NOBODY if isinstance(event, TeamDissolved) else state.plus(event.delta)
 
 
-def decide(event: TeamMoved, state: Headcount, read: Read) -> list[AlertWanted | AlertUnwanted]:
+def decide(event: OfTeam, state: Headcount, read: Read) -> list[AlertWanted | AlertUnwanted]:
     after = evolve(state, event, read)
+    achieved = () if isinstance(event, TeamDissolved) else event.achieved
     late = event.trigger.heard - event.at > HISTORY
     changes: list[AlertWanted | AlertUnwanted] = []
     for demand in read.demands.by:
         before, now = state.complete(demand.target), after.complete(demand.target)
         if before and not now:
             changes.append(_lost(event, demand))
-        elif now and not before and demand.target in event.achieved and not late:
+        elif now and not before and demand.target in achieved and not late:
             changes.append(_reached(event, demand, after))
     return changes
 
 
-def _reached(event: TeamMoved, demand: Demand, team: Headcount) -> AlertWanted:
+def _reached(event: OfTeam, demand: Demand, team: Headcount) -> AlertWanted:
     assert event.trigger.cause is not None, "a tick achieves nothing"
     return AlertWanted(
         customer=event.customer,
@@ -71,9 +75,8 @@ def _reached(event: TeamMoved, demand: Demand, team: Headcount) -> AlertWanted:
     )
 
 
-def _lost(event: TeamMoved, demand: Demand) -> AlertUnwanted:
-    revoked = event.trigger.wire == CertificateRevoked.WIRE
-    status: Status = "corrected" if revoked else "resolved"
+def _lost(event: OfTeam, demand: Demand) -> AlertUnwanted:
+    status: Status = "corrected" if event.trigger.wire in CORRECTIONS else "resolved"
     return AlertUnwanted(
         customer=event.customer,
         at=event.at,

@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Literal
 
 from schemas.facts import (
+    CompletionWithdrawn,
     ModuleCompleted,
     OfCourse,
+    ScoreRegraded,
     TrainingCompleted,
     TrainingEnrolled,
     TrainingFailed,
@@ -16,7 +18,17 @@ from schemas.facts import (
     TrainingWithdrawn,
 )
 
-Kind = Literal["enrolled", "started", "module", "completed", "failed", "withdrawn", "waived"]
+Kind = Literal[
+    "enrolled",
+    "started",
+    "module",
+    "completed",
+    "failed",
+    "withdrawn",
+    "waived",
+    "completion_withdrawn",
+    "regraded",
+]
 
 # The order of facts at one instant.
 KINDS: dict[type[OfCourse], Kind] = {
@@ -27,15 +39,23 @@ KINDS: dict[type[OfCourse], Kind] = {
     TrainingFailed: "failed",
     TrainingWithdrawn: "withdrawn",
     TrainingWaived: "waived",
+    CompletionWithdrawn: "completion_withdrawn",
+    ScoreRegraded: "regraded",
 }
+CORRECTIONS: tuple[Kind, ...] = ("completion_withdrawn", "regraded")
 RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(KINDS.values())}
 
 Order = tuple[datetime, int, str]
 
+Graded = TrainingCompleted | TrainingFailed | ScoreRegraded
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One fact of a person's way through a course, as it was told."""
+    """One fact of a person's way through a course, as it was told.
+
+    `withdraws`: the cause of the completion that it takes back.
+    """
 
     at: datetime
     kind: Kind
@@ -45,6 +65,7 @@ class Told:
     module: str | None = None
     score: Decimal | None = None
     attempt: int | None = None
+    withdraws: str | None = None
 
     @property
     def order(self) -> Order:
@@ -52,7 +73,9 @@ class Told:
 
 
 def told(event: OfCourse) -> Told:
-    graded = event if isinstance(event, TrainingCompleted | TrainingFailed) else None
+    graded = event if isinstance(event, Graded) else None
+    withdrawal = event if isinstance(event, CompletionWithdrawn) else None
+    counted = graded or withdrawal
     return Told(
         event.at,
         KINDS[type(event)],
@@ -61,7 +84,8 @@ def told(event: OfCourse) -> Told:
         event.registration,
         event.module if isinstance(event, ModuleCompleted) else None,
         graded.score if graded else None,
-        graded.attempt if graded else None,
+        counted.attempt if counted else None,
+        withdrawal.withdraws if withdrawal else None,
     )
 
 

@@ -45,9 +45,9 @@ def rows_of(handler: str, key: str, state: Any) -> tuple[Rows, ...]:
 
 
 def training(state: Enrolment) -> tuple[Mapping[str, Any], ...]:
-    if not state.runs:
+    if not state.known:
         return ()
-    run = state.runs[-1]
+    run = state.run
     completed = run.outcome is not None and run.outcome[0] == "completed"
     return (
         {

@@ -92,6 +92,17 @@ class Store:
         )
         return [Stored((row[0], row[1]), *row[2:]) for row in await self._cursor.fetchall()]
 
+    async def keys(self, handler: str, start: str) -> list[str]:
+        """The keys of the states stored for a handler that begin so."""
+        await self._cursor.execute(
+            """
+            SELECT key FROM states
+            WHERE partition = %s AND handler = %s AND starts_with(key, %s)
+            """,
+            (self.partition, handler, start),
+        )
+        return [row[0] for row in await self._cursor.fetchall()]
+
     async def due(self, now: datetime, after: Stored | None, limit: int) -> list[Stored]:
         """The next states whose stored deadline has passed, by (deadline, handler, key)."""
         bound = (after.due_at, *after.key) if after else (BEFORE_ALL, "", "")

@@ -81,6 +81,12 @@ training = _live(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("certificate", Text, comment="that it earns, as the catalogue said at the last fact"),
+    Index(
+        "training_open",
+        "customer",
+        "started_at",
+        postgresql_where=text("active AND status IN ('in_progress', 'failed', 'abandoned')"),
+    ),
     fill=70,
 )
 
@@ -380,7 +386,12 @@ deliveries = Table(
     Column("customer", Text, nullable=False),
     Column("desired", Integer, nullable=False, comment="version the card should show"),
     Column("posted", Integer, nullable=False, comment="version the card shows; 0 before the first"),
-    Column("state", Text, nullable=False, comment="pending, sending, sent, silent or dead"),
+    Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="pending, sending, sent (a reply: replied), silent or dead",
+    ),
     Column("channel", Text),
     Column("ts", Text),
     Column("attempts", Integer, nullable=False),
@@ -390,6 +401,7 @@ deliveries = Table(
     Column("looked", Integer, nullable=False, comment="looks into history for an unknown outcome"),
     Column("outcome", Text, comment="what Slack last answered"),
     Column("sent_at", Instant),
+    Column("thread_of", Uuid, comment="of a reply: the alert in whose card's thread it is"),
     Index("deliveries_open", "not_before", postgresql_where=text("posted < desired")),
 )
 

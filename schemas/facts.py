@@ -119,11 +119,12 @@ class ModuleCompleted(OfCourse):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingCompleted(OfCourse):
-    """`score` 0-100, `attempt` counted from 1."""
+    """`score` 0-100, `attempt` counted from 1; `certificate`: the one told of along with it."""
 
     WIRE = "training.completed.v1"
     score: Decimal | None = None
     attempt: int | None = None
+    certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +144,27 @@ class TrainingWithdrawn(OfCourse):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingWaived(OfCourse):
     WIRE = "training.waived.v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionWithdrawn(OfCourse):
+    """Completions are taken back: the one whose cause is `withdraws`, else those of its run.
+
+    Of its run those up to `at`, and of one `attempt` where that is stated.
+    """
+
+    WIRE = "training.completion.withdrawn.v1"
+    withdraws: str | None = None
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRegraded(OfCourse):
+    """The score of an `attempt`, or of the latest up to `at`, is another."""
+
+    WIRE = "training.score.regraded.v1"
+    score: Decimal
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +272,8 @@ FACTS: tuple[type[Fact], ...] = (
     TrainingFailed,
     TrainingWithdrawn,
     TrainingWaived,
+    CompletionWithdrawn,
+    ScoreRegraded,
     CertificateGranted,
     CertificateRenewed,
     CertificateRevoked,

@@ -308,6 +308,31 @@ class TrainingWaived(OfCourse):
     WIRE = "training.waived.v1"
 
 
+class CompletionWithdrawn(OfCourse):
+    """What was told as completed was not: the event `withdraws`, by its `id` in the same `source`.
+
+    Where none is named, every completion of the run up to `time`, or those of one `attempt`.
+    """
+
+    WIRE = "training.completion.withdrawn.v1"
+    withdraws: Id | None = None
+    attempt: Attempt | None = None
+
+    @model_validator(mode="after")
+    def _means_one_thing(self) -> Self:
+        if self.withdraws is not None and self.attempt is not None:
+            raise ValueError("name the event in `withdraws` or the `attempt`, not both")
+        return self
+
+
+class ScoreRegraded(OfCourse):
+    """The score of an `attempt`, or of the latest up to `time`, is another."""
+
+    WIRE = "training.score.regraded.v1"
+    score: Score
+    attempt: Attempt | None = None
+
+
 class OfCertificate(OfPerson):
     certificate: Id
     number: Id | None = None
@@ -350,6 +375,8 @@ EVENTS: tuple[type[Incoming], ...] = (
     TrainingFailed,
     TrainingWithdrawn,
     TrainingWaived,
+    CompletionWithdrawn,
+    ScoreRegraded,
     CertificateGranted,
     CertificateRenewed,
     CertificateRevoked,

@@ -16,12 +16,15 @@ from psycopg.errors import LockNotAvailable
 
 from schemas.topics import READS, App
 
-from . import logs, positions
+from . import logs, metrics, positions
 from .append import open_producer
 from .database import PASSING, Pool, open_pool
 from .lanes import BACK_OFF, Lanes
+from .monitor import EVERY, Monitor
+from .probes import serve
 from .process import die
 from .settings import Settings, SettingsError
+from .stop import CannotListen
 from .topics import check_settings, topic_ids
 from .transport import Batch, BatchConsumer, Extent, Record, batches, install
 
@@ -70,6 +73,7 @@ class Worker:
                 silent = self.settings.transaction_seconds
                 if await positions.free(connection, *place, silent):
                     logs.log("freed", topic=tp.topic, partition=tp.partition)
+                    metrics.FREED.labels(tp.topic).inc()
             raise
 
     def steps(self) -> Mapping[str, tuple[float, Step]]:
@@ -100,6 +104,7 @@ class Worker:
     def run(self) -> int:
         """Run until SIGTERM or Ctrl-C; returns the exit code."""
         logs.set_up()
+        metrics.begin(self.topics)
         check_settings(self.settings)
         worker = faust.Worker(self.app, quiet=True, redirect_stdouts=False, override_logging=False)
         worker.spinner = None  # it writes to the terminal whatever else is said
@@ -158,13 +163,30 @@ class Worker:
             self.pool = await self._stack.enter_async_context(open_pool(self.settings))
             self.producer = await self._stack.enter_async_context(open_producer(self.settings))
             await self.open()
-            for name, (seconds, step) in self.steps().items():
+            looks = await self._watch()
+            for name, (seconds, step) in {**self.steps(), **looks}.items():
                 task = asyncio.create_task(_forever(name, seconds, step), name=name)
                 self._loops.append(task)
             await then()
             logs.log("started", app=self.kind, instance=self.settings.instance(self.kind))
 
         return on_start
+
+    async def _watch(self) -> Mapping[str, tuple[float, Step]]:
+        """Have the worker looked after, and say how it is; returns the looks' loops."""
+        pool = await self._stack.enter_async_context(open_pool(self.settings, size=2, wait=5))
+        monitor = Monitor(self.settings, self.kind, pool, lambda: self._owned)
+        pages = serve(self.settings, monitor, pool, lambda: self.lanes.waited)
+        try:
+            await self._stack.enter_async_context(pages)
+        except CannotListen as fault:
+            die(fault, app=self.kind)
+        monitor.guard()
+        return {
+            "beat": (EVERY, monitor.beat),
+            "look": (EVERY, monitor.look),
+            "group": (EVERY, monitor.look_at_group),
+        }
 
     async def _starting_points(self, extents: Mapping[TP, Extent]) -> Mapping[TP, int]:
         """Where Postgres says each assigned partition starts; waits a while if it is away."""
@@ -213,6 +235,7 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
 
 async def _forever(name: str, seconds: float, step: Step) -> None:
     """Do the step again and again: at once while there is something to do, else after a while."""
+    metrics.LOOP_FAULTS.labels(name)
     tries = 0
     while True:
         try:
@@ -220,6 +243,7 @@ async def _forever(name: str, seconds: float, step: Step) -> None:
             tries = 0
         except AWAY as fault:
             logs.log("loop", name=name, fault=type(fault).__name__, why=str(fault).strip())
+            metrics.LOOP_FAULTS.labels(name).inc()
             if tries == TRIES and not isinstance(fault, PASSING):
                 die(fault, loop=name)
             done = 0

@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     _letters(commands, "quarantine", "q")
     _letters(commands, "dead-letters", "d")
     _repairs(commands)
+    _tokens(commands)
     _answers(commands)
     return top
 
@@ -99,6 +100,7 @@ def _group(commands: Any, name: str, help: str) -> Any:
 def _running(commands: Any) -> None:
     made = _command(commands, "worker", "worker:run", "Run a worker until Ctrl-C.")
     made.add_argument("kind", choices=("intake", "engine", "slack"))
+    _command(commands, "serve", "serve:run", "Take events over HTTP until Ctrl-C.")
     _command(commands, "topics", "setup:topics", "Make and check topics, begin.")
     _command(commands, "migrate", "setup:migrate", "Bring the database up to this version.")
     _command(commands, "settings", "setup:show", "Show every setting and its variable.")
@@ -166,12 +168,26 @@ def _repairs(commands: Any) -> None:
     made.add_argument("--batch", type=whole(1), default=2000, help=help)
 
 
+def _tokens(commands: Any) -> None:
+    under = _group(commands, "tokens", "Who may speak at the door.")
+    made = _command(under, "make", "token_commands:make", "Make a token and show it, once.")
+    made.add_argument("name", metavar="NAME", help="of a-z, 0-9 and -")
+    help = "a source it may write, or a prefix before a `*`; may be repeated (default: every one)"
+    made.add_argument("--source", action="append", metavar="SOURCE", help=help)
+    _command(under, "list", "token_commands:listing", "List tokens, without their secrets.")
+    made = _command(under, "revoke", "token_commands:revoke", "Take a token back.")
+    made.add_argument("name", metavar="NAME")
+
+
 def _answers(commands: Any) -> None:
     made = _command(commands, "explain", "explain:run", "Say why an alert was raised.")
     made.add_argument("alert", metavar="ALERT_ID", help="a UUID, as `alert_log` has it")
     made.add_argument("--names", action="store_true", help="also names of people and accounts")
     made = _command(commands, "export", "export:run", "Write a read model as JSON lines.")
     made.add_argument("kind", choices=tuple(EXPORTS))
+    made = _command(commands, "describe", "describing:run", "Write what programs go by.")
+    help = "what the door promises, or what travels on the topics"
+    made.add_argument("document", choices=("openapi", "asyncapi"), help=help)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ def parameters(settings: Settings) -> dict[str, str]:
     options = {
         "search_path": "live,public",
         "timezone": "UTC",
+        # Compiling a query that reads a few rows can take seconds; it runs in milliseconds.
+        "jit": "off",
         "lock_timeout": limit,
         "idle_in_transaction_session_timeout": limit,
         "tcp_user_timeout": limit,
@@ -42,15 +44,15 @@ def parameters(settings: Settings) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_pool(settings: Settings, size: int = 8) -> AsyncIterator[Pool]:
-    """A pool of connections; cut ones are replaced as they are found."""
+async def open_pool(settings: Settings, size: int = 8, wait: float = 30) -> AsyncIterator[Pool]:
+    """A pool of connections, waited for so many seconds; cut ones are replaced when found."""
     pool: Pool = AsyncConnectionPool(
         settings.database_url.get_secret_value(),
         kwargs=parameters(settings),
         min_size=1,
         max_size=size,
         open=False,
-        timeout=30,
+        timeout=wait,
         reconnect_timeout=5,
     )
     await pool.open()

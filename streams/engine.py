@@ -3,6 +3,8 @@
 A transaction ends at the first tick it meets, so that a tick fires on what stands in the database.
 """
 
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,11 +19,13 @@ from schemas.envelope import Told, Unreadable, decode, from_epoch_ms
 from schemas.facts import EPOCH, Fact, Tick
 from schemas.topics import CATALOGUE
 
+from . import clock, metrics
 from .append import partition_of
 from .database import Connection, Pool
 from .failpoints import failpoint
 from .fold import BY_NAME, FIRED_AT_MOST, Fold, Missing
 from .logs import log
+from .metrics import Timed
 from .remembered import Remembered, fingerprint
 from .settings import Settings
 from .stop import (
@@ -71,6 +75,7 @@ class Reading:
     log_time: datetime
     releases: int
     end: int
+    dropped: Counter[str]
 
 
 class Engine:
@@ -83,12 +88,15 @@ class Engine:
         recheck: Recheck,
         quiet_until: Mapping[int, int] | None = None,
         cached_at_most: int = 100_000,
+        *,
+        is_timed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._recheck = recheck
         self._quiet_until = quiet_until or {}
         self._cached_at_most = cached_at_most
+        self._is_timed = is_timed
         self._partitions: dict[int, Partition] = {}
 
     def forget(self, partitions: Iterable[int]) -> None:
@@ -103,6 +111,7 @@ class Engine:
         except _Behind:
             # Normal after a rebalance, but also what a topic made anew looks like.
             log("behind", topic=tp.topic, partition=tp.partition, last=records[-1].offset)
+            metrics.BEHIND.labels(tp.topic).inc()
             await self._recheck(tp)
         except Beyond as hole:
             if not sought:
@@ -121,6 +130,10 @@ class Engine:
                     async with connection.transaction():
                         records, keep = await self._transact(connection, tp, records)
                         failpoint("engine.before_commit")
+                        began = time.monotonic()
+                    metrics.STAGE_SECONDS.labels("engine", "commit").observe(
+                        time.monotonic() - began
+                    )
                     keep()
                     failpoint("engine.committed")
             except BaseException:
@@ -132,28 +145,52 @@ class Engine:
     ) -> tuple[list[Record], Callable[[], None]]:
         """Fold up to the first tick or hole; returns the rest, and what to do once committed."""
         store = Store(connection, tp.topic, tp.partition)
-        place = await self._lock(store)
+        with Timed("engine", "lock"):
+            place = await self._lock(store)
         failpoint("engine.locked")
         batch = _dense(records, place.next_offset)
-        kept = await self._kept(store, place)
-        reading = self._read(tp, batch, place, kept.remembered)
-        fold, exact = await self._fold(store, kept, reading)
+        with Timed("engine", "fold"):
+            kept = await self._kept(store, place)
+            reading = self._read(tp, batch, place, kept.remembered)
+            fold, exact = await self._fold(store, kept, reading)
         failpoint("engine.folded")
+        with Timed("engine", "write"):
+            await self._write(store, place, kept=kept, reading=reading, fold=fold, exact=exact)
+        rest = [record for record in records if record.offset >= reading.end]
+
+        def keep() -> None:
+            self._keep(tp.partition, kept, fold, reading.end)
+            self._count(reading, fold, self._quiet_until.get(tp.partition, 0))
+
+        return rest, keep
+
+    async def _write(
+        self,
+        store: Store,
+        place: Place,
+        *,
+        kept: Partition,
+        reading: Reading,
+        fold: Fold,
+        exact: set[StateKey],
+    ) -> None:
+        """Write what the fold came to, and move the position; raises `Fenced`."""
         states, said = _to_write(fold, exact, f"{place.next_offset} to {reading.end - 1}")
         await store.write_states(states)
         await store.write_rows(said)
-        await store.write_alerts(fold.decided, self._quiet_until.get(tp.partition, 0))
+        await store.write_alerts(fold.decided, self._quiet_until.get(store.partition, 0))
         ids = kept.remembered.take_changes()
         await store.write_remembered(ids.fresh, ids.gone, reading.end)
         if ids.forgotten:
-            log("ids_forgotten", partition=tp.partition, ids=ids.forgotten)
+            log("ids_forgotten", partition=store.partition, ids=ids.forgotten)
+            metrics.IDS_FORGOTTEN.inc(ids.forgotten)
         failpoint("engine.written")
         ticked = max(place.ticked, reading.tick[1].now) if reading.tick else place.ticked
         stands = reading.end, reading.log_time, ticked, reading.releases
         if not await store.move(place.next_offset, *stands):
-            raise Fenced(f"position of {tp.topic}[{tp.partition}] is no longer {place.next_offset}")
-        rest = [record for record in records if record.offset >= reading.end]
-        return rest, lambda: self._keep(tp.partition, kept, fold, reading.end)
+            raise Fenced(
+                f"position of {store.topic}[{store.partition}] is no longer {place.next_offset}"
+            )
 
     async def _lock(self, store: Store) -> Place:
         row = await store.lock()
@@ -165,28 +202,33 @@ class Engine:
         """Decode what was not folded before, up to and with the first tick that counts."""
         facts: list[tuple[int, Fact]] = []
         log_time, releases = place.log_time, place.releases
+        dropped: Counter[str] = Counter()
         for record in batch:
             log_time = max(log_time, from_epoch_ms(record.timestamp))
             if record.offset in place.parked:
                 log("passed_over", partition=tp.partition, offset=record.offset)
+                dropped["parked"] += 1
                 continue
             told = self._decode(tp, record)
             if isinstance(told.fact, Tick):
                 if told.fact.now > log_time + TICK_AHEAD:
                     log("tick_ahead", partition=tp.partition, offset=record.offset)
+                    dropped["tick_ahead"] += 1
                     continue
                 if told.releases < releases:
                     # What was set free since may be only half here: the next tick takes it in.
                     log("tick_stale", partition=tp.partition, offset=record.offset)
+                    dropped["tick_stale"] += 1
                     continue
                 tick = record.offset, told.fact
-                return Reading(facts, tick, log_time, told.releases, record.offset + 1)
+                return Reading(facts, tick, log_time, told.releases, record.offset + 1, dropped)
             releases = max(releases, told.releases)
             if remembered.is_repeat(fingerprint(*told.name), log_time.date()):
                 log("repeat", partition=tp.partition, offset=record.offset)
+                dropped["repeat"] += 1
                 continue
             facts.append((record.offset, told.fact))
-        return Reading(facts, None, log_time, releases, batch[-1].offset + 1)
+        return Reading(facts, None, log_time, releases, batch[-1].offset + 1, dropped)
 
     def _decode(self, tp: TP, record: Record) -> Told:
         """Raises `Undecodable` for a record that is none of ours, or does not belong here."""
@@ -214,14 +256,15 @@ class Engine:
         self, store: Store, kept: Partition, reading: Reading
     ) -> tuple[Fold, set[StateKey]]:
         """Fold facts, then the tick; returns the fold and the states whose deadline was asked."""
+        listed: dict[StateKey, list[str]] = {}
 
         def facts() -> Fold:
-            fold = Fold(kept.cache)
+            fold = Fold(kept.cache, listed=listed)
             for offset, fact in reading.facts:
                 fold.fact(fact, offset)
             return fold
 
-        fold = await self._complete(store, kept, facts)
+        fold = await self._complete(store, kept, facts, listed)
         if reading.tick is None:
             return fold, set()
         offset, tick = reading.tick
@@ -232,15 +275,22 @@ class Engine:
             after.fire(after.due(asked, tick), tick, offset)
             return after
 
-        return await self._complete(store, kept, fired), asked
+        return await self._complete(store, kept, fired, listed), asked
 
-    async def _complete(self, store: Store, kept: Partition, attempt: Callable[[], Fold]) -> Fold:
+    async def _complete(
+        self,
+        store: Store,
+        kept: Partition,
+        attempt: Callable[[], Fold],
+        listed: dict[StateKey, list[str]],
+    ) -> Fold:
         """Fold again with what was missing, until nothing is."""
         while True:
             try:
                 fold = attempt()
                 fold.finish()
             except Missing as missing:
+                listed.update([(below, await store.keys(*below)) for below in missing.below])
                 stored = await store.load(missing.keys)
                 kept.cache.update(dict.fromkeys(missing.keys))
                 kept.cache.update((row.key, _read_state(row)) for row in stored)
@@ -280,6 +330,17 @@ class Engine:
         kept.cache.update(fold.changed)
         kept.position = position
         self._partitions[partition] = kept
+
+    def _count(self, reading: Reading, fold: Fold, quiet_until: int) -> None:
+        """The transaction is committed: what came of it is counted once."""
+        for why, times in reading.dropped.items():
+            metrics.DROPPED.labels(why).inc(times)
+        for offset, change in fold.decided:
+            metrics.ALERTS.labels(change.rule, change.status).inc()
+            raised = change.version == 1 and change.notify and offset >= quiet_until
+            if raised and self._is_timed():
+                waited = (clock.real() - change.trigger.heard).total_seconds()
+                metrics.EVENT_TO_ALERT_SECONDS.labels(change.rule).observe(max(0.0, waited))
 
 
 class _Behind(Exception):

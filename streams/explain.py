@@ -86,6 +86,12 @@ def _delivery(connection: Connection, alert: UUID) -> None:
     where = f", {channel} {ts}, {_at(sent_at)}" if ts else ""
     _line("card", f"{state}, {shows}{where}")
     _line("", f"after {attempts} attempts; Slack answered: {outcome or 'nothing yet'}")
+    reply = connection.execute(
+        "SELECT state, ts, outcome FROM deliveries WHERE thread_of = %s", (alert,)
+    ).fetchone()
+    if reply:
+        state, ts, outcome = reply
+        _line("reply", f"{state}, {ts or 'not posted'}; Slack answered: {outcome or 'nothing yet'}")
 
 
 def _versions(connection: Connection, alert: UUID) -> None:

@@ -1,12 +1,14 @@
 """Where can a test make this process die, freeze or fail?
 
 `FAILPOINT=name:mode[:count][,…]`: at the count-th passing of `name` (the first unless said) the
-process exits (`exit`), freezes (`freeze`, by SIGSTOP) or raises (`raise`).
+process exits (`exit`), freezes (`freeze`, by SIGSTOP), raises (`raise`) or blocks its event loop
+for ever (`block`).
 Unset, a failpoint costs one test of an empty dictionary.
 """
 
 import os
 import signal
+import threading
 
 from .logs import log
 
@@ -42,5 +44,7 @@ def failpoint(name: str) -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
         case "raise":
             raise FailpointHit(name)
+        case "block":
+            threading.Event().wait()
         case _:
-            raise ValueError(f"FAILPOINT {name}: mode {mode!r} is none of exit, freeze, raise")
+            raise ValueError(f"FAILPOINT {name}: mode {mode!r}, not exit, freeze, raise, block")

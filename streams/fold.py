@@ -11,10 +11,11 @@ from typing import Any
 
 from handlers import HANDLERS
 from handlers.derived import Later
+from handlers.ending import endings
 from handlers.handler import Handler
 from projections.store import StateKey
 from schemas.alerts import AlertChanged
-from schemas.facts import Tick
+from schemas.facts import CustomerEnded, Tick
 
 from .stop import HandlerFailed
 
@@ -25,29 +26,39 @@ BY_NAME: dict[str, Handler] = {handler.NAME: handler for handler in HANDLERS}
 
 
 class Missing(Exception):
-    """These states must be loaded before the records can be folded."""
+    """These states must be loaded before the records can be folded.
 
-    def __init__(self, keys: set[StateKey]) -> None:
+    `below`: of which handlers all keys are to be known that begin so.
+    """
+
+    def __init__(self, keys: set[StateKey], below: set[StateKey]) -> None:
         super().__init__(f"{len(keys)} states are missing")
         self.keys = keys
+        self.below = below
 
 
 @dataclass
 class Fold:
     """Records folded so far: what changed, and what was decided.
 
-    `known` are states as they stand in the database (`None`: none stored yet).
+    `known` are states as they stand in the database (`None`: none stored yet), `listed` the keys
+    that stand there, for a handler and a beginning.
     """
 
     known: Mapping[StateKey, Any]
     changed: dict[StateKey, Any] = field(default_factory=dict)
     decided: list[tuple[int, AlertChanged]] = field(default_factory=list)
+    listed: Mapping[StateKey, Iterable[str]] = field(default_factory=dict)
     _missing: set[StateKey] = field(default_factory=set)
+    _unlisted: set[StateKey] = field(default_factory=set)
     _accepting: dict[type, tuple[Handler, ...]] = field(default_factory=dict)
 
     def fact(self, event: object, offset: int) -> None:
         """Fold one record; raises `HandlerFailed`, later `Missing` by `finish`."""
-        self._drain(deque([(event, None)]), offset)
+        queue: deque[tuple[Any, Handler | None]] = deque([(event, None)])
+        if isinstance(event, CustomerEnded):
+            queue.extend((ending, None) for ending in endings(event, self._below))
+        self._drain(queue, offset)
 
     def due(self, candidates: Iterable[StateKey], tick: Tick) -> list[StateKey]:
         """The states that this tick fires, in order: the first by (deadline, handler, key)."""
@@ -80,8 +91,8 @@ class Fold:
 
     def finish(self) -> None:
         """Raises `Missing` where states were met that had not been loaded."""
-        if self._missing:
-            raise Missing(self._missing)
+        if self._missing or self._unlisted:
+            raise Missing(self._missing, self._unlisted)
 
     def _drain(self, queue: deque[tuple[Any, Handler | None]], offset: int) -> None:
         later: dict[StateKey, Later] = {}
@@ -142,12 +153,20 @@ class Fold:
         state = self.known[key]
         return BY_NAME[key[0]].State() if state is None else state
 
+    def _below(self, name: str, start: str) -> list[str]:
+        """The keys of a handler's states that begin so, in order."""
+        if (name, start) not in self.listed:
+            self._unlisted.add((name, start))
+        stored = self.listed.get((name, start), ())
+        changed = {key for handler, key in self.changed if handler == name}
+        return sorted({*stored, *(key for key in changed if key.startswith(start))})
+
     def _call(self, handler: Handler, offset: int, step: Callable[..., Any], *given: Any) -> Any:
         try:
             return step(*given)
         except Exception as error:
-            if self._missing:
-                raise Missing(self._missing) from None
+            if self._missing or self._unlisted:
+                raise Missing(self._missing, self._unlisted) from None
             raise HandlerFailed(
                 f"{handler.NAME}.{step.__name__} at offset {offset}:"
                 f" {type(error).__name__}: {error} (`laurel park` passes the record over)"

@@ -18,12 +18,13 @@ from schemas.envelope import Event, Unreadable, from_epoch_ms, milliseconds, par
 from schemas.incoming import Incoming, OfPerson
 from schemas.topics import EVENT_AT_MOST, KEY_AT_MOST, QUARANTINE_ROW, RECORDED_TIME, TIMELINE
 
-from . import clock, directory, releases
+from . import clock, directory, metrics, releases
 from .append import append
 from .clock import Time
 from .database import Connection, Pool
 from .directory import Placed
 from .failpoints import failpoint
+from .metrics import Timed
 from .set_aside import Changes, Kind, Row, delete, discarded, header, is_too_large, rows_of
 from .settings import Settings
 from .stop import Beyond, Fenced, PositionLost
@@ -87,13 +88,16 @@ class Intake:
 
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         """Forward a batch; raises `Beyond` where it begins beyond the position, and each `Stop`."""
-        resolved = await self.resolve(tp, records, sought)
+        with Timed("intake", "resolve"):
+            resolved = await self.resolve(tp, records, sought)
         if resolved is None:
             return
         failpoint("intake.resolved")
-        await self.forward(resolved)
+        with Timed("intake", "append"):
+            await self.forward(resolved)
         failpoint("intake.appended")
-        await self.move(tp, resolved)
+        with Timed("intake", "move"):
+            await self.move(tp, resolved)
         failpoint("intake.moved")
 
     async def resolve(self, tp: TP, records: list[Record], sought: bool) -> Resolved | None:
@@ -157,6 +161,7 @@ class Intake:
         changes = Changes(tp, await directory.version(connection))
         rows = await rows_of(connection, tp, records)
         readings = [_read(record, rows.get(record.offset), time) for record in records]
+        _note_sources(readings)
         events = [reading.read for reading in readings if isinstance(reading.read, Event)]
         known = await directory.load(connection, events)
         hashes = {reading.hash for reading in readings if reading.hash is not None}
@@ -209,6 +214,17 @@ def _fold(
             if reading.hash is not None and route is None and outcome.route is not None:
                 routes[reading.hash] = outcome.route
     return accepted
+
+
+def _note_sources(readings: list[Reading]) -> None:
+    """Which sources spoke, and when each last did; copies out of a row do not count."""
+    last = {
+        reading.read.source: reading.record.timestamp
+        for reading in readings
+        if isinstance(reading.read, Event) and reading.row is None
+    }
+    for source, timestamp in last.items():
+        metrics.heard(source, from_epoch_ms(timestamp))
 
 
 def _settle(

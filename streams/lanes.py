@@ -5,10 +5,12 @@ Lanes are dropped on revocation and before every assignment's seek: what they he
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from faust.types import TP
 
+from . import metrics
 from .database import PASSING
 from .logs import log
 from .process import die
@@ -34,17 +36,27 @@ class Lane:
         self._seek = seek
         self._sought = 0
         self._healing = False
+        self._batch: Batch | None = None
         self.task = asyncio.create_task(self._run(), name=f"lane {tp.topic}[{tp.partition}]")
 
     async def _run(self) -> None:
         while True:
-            batch = await self.queue.get()
+            batch = self._batch = await self.queue.get()
             try:
                 await self._commit(batch)
             except asyncio.CancelledError:
                 raise
             except BaseException as fault:  # noqa: BLE001 -- whatever it is, nothing may go on
                 die(fault, partition=self.tp.partition, topic=self.tp.topic)
+            self._batch = None
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the broker took the first record of the batch that is worked on."""
+        if self._batch is None:
+            return 0.0
+        began: int = self._batch.records[0].timestamp
+        return max(0.0, time.time() - began / 1000)
 
     async def _commit(self, batch: Batch) -> None:
         # Where more was lost since, a hole is not for good before it is sought back to once more.
@@ -62,15 +74,19 @@ class Lane:
                     partition=self.tp.partition,
                     position=hole.position,
                 )
+                metrics.HOLES.labels(self.tp.topic).inc()
                 self._sought = await self._seek(self.tp, hole.position)
                 self._healing = True
                 return
             except Fenced as fenced:
                 log("fenced", topic=self.tp.topic, partition=self.tp.partition, why=str(fenced))
+                metrics.FENCES.labels(self.tp.topic).inc()
             except PASSING as fault:
                 log("database", fault=type(fault).__name__, why=str(fault).strip(), tries=tries)
+                metrics.RETRIES.labels(self.tp.topic).inc()
             else:
                 self._healing = False
+                metrics.BATCH_RECORDS.labels(self.tp.topic).observe(len(batch.records))
                 return
             await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
             tries += 1
@@ -97,6 +113,11 @@ class Lanes:
         if lane is None:
             lane = self._lanes[batch.tp] = Lane(batch.tp, self._work, self._seek)
         await lane.queue.put(batch)
+
+    @property
+    def waited(self) -> dict[TP, float]:
+        """For how many seconds the records have waited that the lanes work on."""
+        return {tp: lane.waited for tp, lane in self._lanes.items()}
 
     async def drop(self, partitions: Iterable[TP] | None = None) -> None:
         """Drop the lanes of these partitions, or all."""

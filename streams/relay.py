@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from aiokafka import AIOKafkaProducer
 
+from . import metrics
 from .database import Pool
 from .failpoints import failpoint
 
@@ -33,6 +34,7 @@ async def relay(
         await acknowledgement
     if not waiting:
         return 0
+    metrics.RELAYED.inc(len(waiting))
     failpoint("relay.produced")
     async with pool.connection() as connection:
         await connection.execute(

@@ -2,6 +2,7 @@
 
 A delivery is marked `sending` before the request leaves. If no clear answer comes back, the card is
 looked for in the channel's history, more than once because history lags, before it is sent again.
+What a card cannot show is a reply in its thread, a delivery of its own with the same guarantees.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from handlers.cards import render
+from handlers.cards import render, render_rest
 from projections.cards import Current, csm_of, current
 
 from . import clock, metrics
@@ -171,6 +172,8 @@ class Sender:
                     raise
                 log("fallback", alert=claim.alert, why=str(refused))
         self._ways[claim.customer] = channel
+        if channel == self._fallback:
+            metrics.DELIVERED.labels("fallback").inc()
         return channel
 
     async def _draw_and_send(self, claim: Claim, channel: str) -> None:
@@ -179,7 +182,7 @@ class Sender:
             log("alert_behind", alert=claim.alert, posted=claim.posted)
             await self._ledger.put_off(claim, "the alert is not there yet", self._timing.again)
             return
-        sending = await self._ledger.begin(claim, found.version, channel)
+        sending = await self._ledger.begin(claim, _version(claim, found), channel)
         if sending is None:
             log("lease_over", alert=claim.alert)
             return
@@ -195,47 +198,66 @@ class Sender:
     async def _current(self, claim: Claim) -> Current | None:
         async with self._pool.connection() as connection:
             now = (await clock.read(connection)).now
-            return await current(connection, claim.alert, now)
+            return await current(connection, claim.shows, now)
 
     async def _request(self, claim: Claim, found: Current, channel: str) -> None:
         """Send, and write down what came of it."""
-        ledger, version = self._ledger, found.version
-        card = render(found.facts)
+        ledger, version = self._ledger, _version(claim, found)
+        card = render_rest(found.facts) if claim.thread else render(found.facts)
         where, ts = channel, claim.ts
         try:
             if ts:
                 await self._slack.update(channel, ts, card, claim.alert, version)
             else:
-                where, ts = await self._slack.post(channel, card, claim.alert, version)
+                where, ts = await self._slack.post(
+                    channel, card, claim.alert, version, claim.thread
+                )
         except Later as later:
             self._pace.shut(channel, later.seconds)
             log("put_off", alert=claim.alert, why=str(later), seconds=later.seconds)
+            metrics.DELIVERED.labels("put_off").inc()
             await self._record(partial(ledger.put_off, claim, str(later), later.seconds))
         except Unknown as unknown:
             log("unknown", alert=claim.alert, why=str(unknown), attempt=claim.attempts)
+            metrics.DELIVERED.labels("unknown").inc()
             wait = self._wait(claim, 0)
             await self._record(partial(ledger.unknown, claim, str(unknown), wait))
         except Refused as refused:
             await self._refused(claim, channel, refused)
         else:
             failpoint("slack.posted")
-            if not await self._record(partial(ledger.sent, claim, version, where, ts)):
+            if not await self._record(partial(ledger.sent, claim, version, where, ts, card.more)):
                 await self._late(claim, ts)
-            how = "mended" if claim.ts else "posted"
-            metrics.DELIVERIES_SENT.labels(how).inc()
+            how = "mended" if claim.ts else "replied" if claim.thread else "posted"
+            metrics.DELIVERED.labels(how).inc()
+            if how == "posted":
+                await self._measure(claim)
             log(how, alert=claim.alert, version=version, channel=where)
             failpoint("slack.recorded")
+
+    async def _measure(self, claim: Claim) -> None:
+        """How long did it take from the hearing of what raised the alert?"""
+        async with self._pool.connection() as connection:
+            time = await clock.read(connection)
+            cursor = await connection.execute(
+                "SELECT raised_at FROM alerts WHERE alert = %s", (claim.alert,)
+            )
+            row = await cursor.fetchone()
+        if row and not time.driven:
+            waited = (time.now - row[0]).total_seconds()
+            metrics.ALERT_TO_CARD_SECONDS.observe(max(0.0, waited))
 
     async def _refused(self, claim: Claim, channel: str, refused: Refused) -> None:
         """Decide what becomes of a card that Slack does not take."""
         if refused.token:
             await self._stand_still(claim, refused)
-        elif refused.card or claim.ts or channel == self._fallback:
-            metrics.DELIVERIES_DEAD.inc()
+        elif refused.card or claim.ts or claim.thread or channel == self._fallback:
+            metrics.DELIVERED.labels("dead").inc()
             log("dead", alert=claim.alert, why=str(refused), channel=channel)
             await self._record(partial(self._ledger.dead, claim, str(refused)))
         else:
             log("fallback", alert=claim.alert, why=str(refused))
+            metrics.DELIVERED.labels("fallback").inc()
             await self._record(partial(self._ledger.redirect, claim, self._fallback, str(refused)))
 
     async def _stand_still(self, claim: Claim, refused: Refused) -> None:
@@ -251,7 +273,7 @@ class Sender:
         assert claim.sent_at is not None
         why = "not found"
         try:
-            found = await self._slack.find(claim.channel, claim.alert, claim.sent_at)
+            found = await self._slack.find(claim.channel, claim.alert, claim.sent_at, claim.thread)
         except Later as later:
             await self._ledger.unknown(claim, str(later), later.seconds)
             return
@@ -264,12 +286,12 @@ class Sender:
             found, why = None, f"history: {fault}"
         if found:
             log("found", alert=claim.alert, version=found.version, look=claim.looked + 1)
-            await self._ledger.sent(claim, found.version, claim.channel, found.ts)
+            await self._ledger.sent(claim, found.version, claim.channel, found.ts, found.more)
         elif claim.looked + 1 < len(self._timing.looks):
             log("not_found", alert=claim.alert, why=why, look=claim.looked + 1)
             await self._ledger.looked(claim, why, self._wait(claim, claim.looked + 1))
         elif await self._ledger.put_off(claim, f"unsettled, {why}", 0):
-            metrics.DELIVERIES_UNSETTLED.inc()
+            metrics.DELIVERED.labels("unsettled").inc()
             log("unsettled", alert=claim.alert, why=why, attempt=claim.attempts)
 
     def _wait(self, claim: Claim, look: int) -> float:
@@ -281,7 +303,7 @@ class Sender:
         """Our lease was over when Slack answered: has another sender posted it as well?"""
         log("late", alert=claim.alert, ts=ts)
         if await self._record(partial(self._ledger.stands_elsewhere, claim.alert, ts)):
-            metrics.DELIVERIES_UNSETTLED.inc()
+            metrics.DELIVERED.labels("unsettled").inc()
             log("unsettled", alert=claim.alert, why="posted twice, this was late", ts=ts)
 
     async def _record(self, write: Callable[[], Awaitable[bool]]) -> bool:
@@ -294,3 +316,8 @@ class Sender:
                 log("database", fault=type(fault).__name__, why=str(fault).strip(), tries=tries)
             await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
             tries += 1
+
+
+def _version(claim: Claim, found: Current) -> int:
+    """A reply is said once, whichever version its card has."""
+    return 1 if claim.thread else found.version

@@ -74,6 +74,34 @@ class Settings(BaseModel):
         10_000_000, description="ids remembered per partition at most"
     )
 
+    laurel_metrics_address: str = Field(
+        "127.0.0.1", min_length=1, description="where a worker serves /metrics, /livez and /readyz"
+    )
+    laurel_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        0, description="the port for it; 0: a free one, which the worker logs"
+    )
+    laurel_stuck_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="so long without progress or owner is unhealthy"
+    )
+    laurel_watchdog_seconds: Annotated[float, Field(ge=0)] = Field(
+        300.0, description="so long, and the worker ends itself to be started anew; 0: never"
+    )
+    laurel_door_address: str = Field(
+        "127.0.0.1", min_length=1, description="where `laurel serve` listens"
+    )
+    laurel_door_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        8080, description="the port for it; 0: a free one, which it logs"
+    )
+    laurel_door_events_per_second: Annotated[float, Field(gt=0)] = Field(
+        1000.0, description="events a token may send, in the long run"
+    )
+    laurel_door_body_bytes: Annotated[int, Field(ge=1000, le=100_000_000)] = Field(
+        5_000_000, description="the largest body the door reads"
+    )
+    laurel_door_patience: Annotated[float, Field(gt=0, le=600)] = Field(
+        10.0, description="seconds for Kafka to acknowledge a body, else 503"
+    )
+
     @field_validator("kafka_bootstrap")
     @classmethod
     def _ports(cls, addresses: str) -> str:

@@ -2,14 +2,16 @@
 
 from argparse import Namespace
 
-from sqlalchemy.exc import OperationalError
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from projections.migrate import READER
 from projections.migrate import migrate as bring_up
 
 from . import database
 from .reach import reach_kafka
 from .settings import Settings
-from .shell import postgres_address, say, table
+from .shell import Failed, postgres_address, say, table
 from .topics import begin_positions, check_settings, create
 
 
@@ -31,6 +33,13 @@ def migrate(settings: Settings, _: Namespace) -> None:
         revision = bring_up(settings.database_url.get_secret_value())
     except OperationalError as fault:
         raise fault.orig or fault from None
+    except ProgrammingError as fault:
+        if not isinstance(fault.orig, InsufficientPrivilege):
+            raise
+        raise Failed(
+            f"Postgres at {postgres_address(settings)}: {fault.orig.diag.message_primary}: let an"
+            f" administrator do it once, such as `CREATE ROLE {READER} NOLOGIN`"
+        ) from None
     say(f"the database at {postgres_address(settings)} is at revision {revision}")
 
 

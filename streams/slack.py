@@ -14,9 +14,11 @@ from faust.types import TP
 
 from schemas.alert_message import Message, decode
 from schemas.envelope import Unreadable
+from schemas.ids import ident
 
 from .database import Connection, Pool
 from .failpoints import failpoint
+from .metrics import Timed
 from .stop import Beyond, Fenced, PositionLost, Stop, Undecodable
 from .transport import Record
 
@@ -38,8 +40,9 @@ class SlackInbox:
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         """Take in a batch; raises `Beyond` at a hole, and each `Stop`."""
         failpoint("slack.before_ledger")
-        async with self._pool.connection() as connection, connection.transaction():
-            position, taken = await self._take(connection, tp, records)
+        with Timed("slack", "note"):
+            async with self._pool.connection() as connection, connection.transaction():
+                position, taken = await self._take(connection, tp, records)
         failpoint("slack.ledger")
         if not taken:
             await self._recheck(tp)
@@ -125,7 +128,8 @@ async def _note(connection: Connection, messages: Collection[Message]) -> None:
 class Claim:
     """A delivery that is ours until its lease ends: `until` by this process's own monotonic clock.
 
-    `lease` is how Postgres knows the lease, and fences what is written after it ended.
+    `lease` is how Postgres knows the lease, and fences what is written after it ended. A reply has
+    an id of its own in `alert`; `thread` is the ts of the card in whose thread it is.
     """
 
     until: float
@@ -139,6 +143,13 @@ class Claim:
     looked: int
     sent_at: datetime | None
     lease: datetime
+    thread_of: UUID | None
+    thread: str | None
+
+    @property
+    def shows(self) -> UUID:
+        """The alert that it is about: a reply's is that of the card it hangs under."""
+        return self.thread_of or self.alert
 
     @property
     def unsettled(self) -> bool:
@@ -146,7 +157,15 @@ class Claim:
         return self.state == "sending" and self.ts is None
 
 
-COLUMNS = "alert, customer, state, posted, channel, ts, attempts, looked, sent_at, lease_until"
+def reply_id(alert: UUID) -> UUID:
+    """The delivery id of the reply in the thread of an alert's card."""
+    return ident(str(alert), "reply")
+
+
+COLUMNS = """
+    alert, customer, state, posted, channel, ts, attempts, looked, sent_at, lease_until,
+    thread_of, (SELECT card.ts FROM deliveries card WHERE card.alert = deliveries.thread_of)
+"""
 
 
 class Ledger:
@@ -170,7 +189,8 @@ class Ledger:
                 -- which delivery is next? the oldest alert's that waits and that nobody holds
                 UPDATE deliveries SET lease_until = clock_timestamp() + %s
                 WHERE alert = (
-                    SELECT d.alert FROM deliveries d LEFT JOIN alerts a ON a.alert = d.alert
+                    SELECT d.alert FROM deliveries d
+                    LEFT JOIN alerts a ON a.alert = coalesce(d.thread_of, d.alert)
                     WHERE d.posted < d.desired AND d.state NOT IN ('silent', 'dead')
                       AND coalesce(d.lease_until < clock_timestamp(), true)
                       AND coalesce(d.not_before <= clock_timestamp(), true)
@@ -204,15 +224,31 @@ class Ledger:
             row = await cursor.fetchone()
         return Claim(began + self._lease.total_seconds(), *row) if row else None
 
-    async def sent(self, claim: Claim, version: int, channel: str, ts: str) -> bool:
-        """Slack shows this version there."""
-        return await self._write(
-            claim,
-            "posted = %s, channel = %s, ts = %s, sent_at = clock_timestamp(), attempts = 0,"
-            " state = CASE WHEN desired > %s THEN 'pending' ELSE 'sent' END,"
-            " sending = NULL, not_before = NULL, looked = 0, outcome = 'ok'",
-            (version, channel, ts, version),
-        )
+    async def sent(self, claim: Claim, version: int, channel: str, ts: str, more: bool) -> bool:
+        """Slack shows this version there; a card with more to say gets one reply, once."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                """
+                UPDATE deliveries SET posted = %s, channel = %s, ts = %s,
+                    sent_at = clock_timestamp(), attempts = 0,
+                    state = CASE WHEN desired > %s THEN 'pending'
+                            WHEN thread_of IS NOT NULL THEN 'replied' ELSE 'sent' END,
+                    sending = NULL, not_before = NULL, looked = 0, outcome = 'ok',
+                    lease_until = NULL
+                WHERE alert = %s AND lease_until = %s
+                """,
+                (version, channel, ts, version, claim.alert, claim.lease),
+            )
+            if more and cursor.rowcount == 1:
+                await connection.execute(
+                    """
+                    INSERT INTO deliveries (alert, customer, desired, posted, state, channel,
+                                            attempts, looked, thread_of)
+                    VALUES (%s, %s, 1, 0, 'pending', %s, 0, 0, %s) ON CONFLICT DO NOTHING
+                    """,
+                    (reply_id(claim.alert), claim.customer, channel, claim.alert),
+                )
+        return cursor.rowcount == 1
 
     async def unknown(self, claim: Claim, why: str, wait: float) -> bool:
         """It may have been sent; to be looked up, or with a card already there sent again."""

@@ -98,10 +98,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A message that bears our delivery id, and the version it shows."""
+    """A message that bears our delivery id, the version it shows, and whether it promises more."""
 
     ts: str
     version: int
+    more: bool
 
 
 class SlackApi:
@@ -121,14 +122,17 @@ class SlackApi:
         self._unreached = unreached
         self._direct: dict[str, tuple[float, str | Refused]] = {}
 
-    async def post(self, channel: str, card: Card, alert: UUID, version: int) -> tuple[str, str]:
-        """Post a card; returns the channel's id and the message's ts."""
+    async def post(
+        self, channel: str, card: Card, alert: UUID, version: int, thread: str | None
+    ) -> tuple[str, str]:
+        """Post a card, or a reply in a card's thread; returns the channel's id and its ts."""
         answer = await self._call(
             self._client.chat_postMessage(
                 channel=channel,
+                thread_ts=thread,
                 text=card.text,
                 blocks=card.blocks,
-                metadata=_metadata(alert, version),
+                metadata=_metadata(card, alert, version),
                 unfurl_links=False,
                 unfurl_media=False,
             )
@@ -143,22 +147,26 @@ class SlackApi:
                 ts=ts,
                 text=card.text,
                 blocks=card.blocks,
-                metadata=_metadata(alert, version),
+                metadata=_metadata(card, alert, version),
             )
         )
 
-    async def find(self, channel: str, alert: UUID, since: datetime) -> Found | None:
-        """The alert's message among those of the channel since then, its newest."""
+    async def find(
+        self, channel: str, alert: UUID, since: datetime, thread: str | None
+    ) -> Found | None:
+        """The message of that id among those of the channel, or of the thread, since then."""
+        asked: dict[str, Any] = {
+            "channel": channel,
+            "oldest": f"{(since - SKEW).timestamp():.6f}",
+            "limit": PAGE,
+            "include_all_metadata": True,
+        }
         cursor = None
         for _ in range(PAGES):
             answer = await self._call(
-                self._client.conversations_history(
-                    channel=channel,
-                    oldest=f"{(since - SKEW).timestamp():.6f}",
-                    limit=PAGE,
-                    cursor=cursor,
-                    include_all_metadata=True,
-                )
+                self._client.conversations_replies(ts=thread, cursor=cursor, **asked)
+                if thread
+                else self._client.conversations_history(cursor=cursor, **asked)
             )
             for message in answer["messages"]:
                 metadata = message.get("metadata") or {}
@@ -166,7 +174,8 @@ class SlackApi:
                 ours = metadata.get("event_type") == EVENT_TYPE
                 if ours and payload.get("delivery_id") == str(alert):
                     version = payload.get("version")
-                    return Found(message["ts"], version if isinstance(version, int) else 0)
+                    known = version if isinstance(version, int) else 0
+                    return Found(message["ts"], known, payload.get("more") is True)
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return None
@@ -219,6 +228,8 @@ class SlackApi:
         return Refused(error)
 
 
-def _metadata(alert: UUID, version: int) -> dict[str, Any]:
-    payload = {"delivery_id": str(alert), "version": version}
+def _metadata(card: Card, alert: UUID, version: int) -> dict[str, Any]:
+    payload: dict[str, Any] = {"delivery_id": str(alert), "version": version}
+    if card.more:  # whoever finds it after a crash owes the reply
+        payload["more"] = True
     return {"event_type": EVENT_TYPE, "event_payload": payload}

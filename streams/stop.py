@@ -45,6 +45,22 @@ class AppendFailed(Stop):
     """A record could not be appended to the timeline."""
 
 
+class NoProgress(Stop):
+    """A partition of this worker has lag and made no progress for too long."""
+
+
+class NoPartitions(Stop):
+    """This worker was given no partition for too long, though some have no owner."""
+
+
+class LoopBlocked(Stop):
+    """Nothing has moved in this process for too long, whatever its partitions are."""
+
+
+class CannotListen(Stop):
+    """An address that this process must serve cannot be listened on."""
+
+
 class Fenced(Exception):
     """Another owner has moved the position: what was folded is dropped, not committed."""
 

@@ -14,7 +14,7 @@ from handlers.directory import Miss
 from schemas.envelope import Event, Unreadable, parse
 from schemas.topics import QUARANTINE_ROW
 
-from . import clock, directory, releases
+from . import clock, directory, metrics, releases
 from .database import Connection, Pool
 from .failpoints import failpoint
 from .set_aside import LONGEST_DETAIL, ON_THE_WAY, TABLES, Kind
@@ -36,6 +36,7 @@ async def sweep(pool: Pool, producer: AIOKafkaProducer) -> int:
         failpoint("sweep.marked")
         published = 0
         while batch := await _publish(connection, producer):
+            metrics.RELEASED.inc(batch)
             failpoint("sweep.published")
             published += batch
         await _prune(connection, found.now)

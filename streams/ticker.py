@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.envelope import encode_tick
 from schemas.topics import CATALOGUE, INTAKE, TIMELINE
 
-from . import clock, positions, releases
+from . import clock, metrics, positions, releases
 from .database import Connection, Pool
 from .failpoints import failpoint
 from .settings import Settings
@@ -37,11 +37,14 @@ class Ticker:
         self._pool = pool
         self._producer = producer
         self._appended: dict[int, int] = {}
+        self.driven = False
+        """Whether the clock was driven when last looked at."""
 
     async def tick(self, partitions: Collection[int]) -> int:
         """One look at the clock; returns how many ticks were appended."""
         async with self._pool.connection() as connection:
-            if (await clock.read(connection)).driven:
+            self.driven = (await clock.read(connection)).driven
+            if self.driven:
                 return 0
             known = await releases.count(connection)
             now = await positions.watermark(connection, map(self._settings.topic, INTAKE))
@@ -53,6 +56,7 @@ class Ticker:
             self._appended[partition] = await append_tick(
                 self._producer, self._settings.topic(TIMELINE), partition, now, known
             )
+            metrics.TICKS.inc()
             failpoint("ticker.appended")
         return len(wanted)
 

@@ -54,8 +54,10 @@ class EngineWorker(Worker):
     kind = "engine"
 
     async def open(self) -> None:
-        self.engine = Engine(self.settings, self.pool, self.recheck)
         self.ticker = Ticker(self.settings, self.pool, self.producer)
+        self.engine = Engine(
+            self.settings, self.pool, self.recheck, is_timed=lambda: not self.ticker.driven
+        )
 
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         await self.engine.work(tp, records, sought)

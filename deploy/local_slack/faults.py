@@ -7,7 +7,7 @@ One that strikes after the effect waits for a call that had one.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from deploy.local_slack.methods import METHODS
+from deploy.local_slack.methods import METHODS, READING
 from deploy.local_slack.workspace import Json
 
 Kind = Literal["ratelimit", "refuse", "fail", "hang", "drop", "lag"]
@@ -23,7 +23,7 @@ class Fault:
     - `fail`: HTTP `status`; a 500 is Slack's JSON, any other the HTML page of a proxy
     - `hang`: wait `seconds`, then go on as if nothing had been
     - `drop`: close the connection without an answer
-    - `lag`: history does not yet show the messages of the last `seconds`
+    - `lag`: history, or the method named, does not yet show the messages of the last `seconds`
     """
 
     do: Kind
@@ -68,10 +68,12 @@ class Faults:
         fault = Fault(**wish)
         if fault.when not in get_args(When):
             raise ValueError(f"when is before or after, not {fault.when!r}")
-        if fault.do == "lag":
+        if fault.do == "lag" and fault.method == "*":
             fault.method = "conversations.history"
         if fault.method != "*" and fault.method not in METHODS:
             raise ValueError(f"no method {fault.method!r} here; there are {', '.join(METHODS)}")
+        if fault.do == "lag" and fault.method not in READING:
+            raise ValueError(f"only {' and '.join(READING)} lag")
         if fault.when == "after" and fault.do not in ("fail", "hang", "drop"):
             raise ValueError(f"{fault.do} strikes before the effect only")
         self._ordered.append(fault)

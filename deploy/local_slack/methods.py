@@ -96,35 +96,30 @@ def history(workspace: Workspace, arguments: Json, unseen_from: str | None = Non
     where = _conversation(workspace, arguments)
     if not where.member:
         raise Refused("not_in_channel")
-    limit = _whole_number(arguments.get("limit", 100))
-    if not 1 <= limit <= 999:
-        raise Refused("invalid_limit")
-    oldest = _ts(arguments, "oldest", "invalid_ts_oldest") or 0
-    latest = _ts(arguments, "latest", "invalid_ts_latest")
-    inclusive = _truth(arguments, "inclusive")
-    before = _before(arguments.get("cursor"))
-    hidden = _micros(unseen_from) if unseen_from else None
-    found = []
-    for message in reversed(workspace.in_order(where.id)):
-        ts = _micros(message.ts)
-        if message.thread_ts is not None or (hidden is not None and ts >= hidden):
-            continue
-        if ts < oldest or (ts == oldest and not inclusive):
-            continue
-        if latest is not None and (ts > latest or (ts == latest and not inclusive)):
-            continue
-        if before is None or ts < before:
-            found.append(message)
-    page, more = found[:limit], len(found) > limit
-    whole = _truth(arguments, "include_all_metadata")
-    answer: Json = {
-        "messages": [_shown(workspace, message, whole) for message in page],
-        "has_more": more,
-        "pin_count": 0,
-    }
-    if more:
-        cursor = base64.b64encode(f"next_ts:{_micros(page[-1].ts)}".encode()).decode()
-        answer["response_metadata"] = {"next_cursor": cursor}
+    messages = [one for one in workspace.in_order(where.id) if one.thread_ts is None]
+    bounds = _Bounds(arguments, unseen_from, default=100)
+    before = _after_page(arguments.get("cursor"))
+    found = [one for one in reversed(messages) if one in bounds]
+    found = [one for one in found if before is None or _micros(one.ts) < before]
+    return {**_page(workspace, arguments, found, bounds.limit), "pin_count": 0}
+
+
+def replies(workspace: Workspace, arguments: Json, unseen_from: str | None = None) -> Json:
+    """A thread, oldest first; its parent heads every page, whatever the bounds."""
+    where = _conversation(workspace, arguments)
+    if not where.member:
+        raise Refused("not_in_channel")
+    parent = workspace.messages.get(where.id, {}).get(str(arguments.get("ts", "")))
+    if parent is None:
+        raise Refused("thread_not_found")
+    bounds = _Bounds(arguments, unseen_from, default=1000)
+    after = _after_page(arguments.get("cursor"))
+    found = [one for one in workspace.replies(parent) if one in bounds]
+    found = [one for one in found if after is None or _micros(one.ts) > after]
+    answer = _page(workspace, arguments, found, bounds.limit)
+    answer["messages"].insert(
+        0, _shown(workspace, parent, _truth(arguments, "include_all_metadata"))
+    )
     return answer
 
 
@@ -172,9 +167,49 @@ METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
     "chat.update": update_message,
     "conversations.history": history,
     "conversations.open": open_conversation,
+    "conversations.replies": replies,
     "users.info": users_info,
     "users.lookupByEmail": lookup_by_email,
 }
+
+
+READING = {"conversations.history": history, "conversations.replies": replies}
+"""Those that may lag behind what was posted."""
+
+
+class _Bounds:
+    """Between `oldest` and `latest`, and seen by now; of these so many at once."""
+
+    def __init__(self, arguments: Json, unseen_from: str | None, *, default: int) -> None:
+        self.limit = _whole_number(arguments.get("limit", default))
+        if not 1 <= self.limit <= max(default, 999):
+            raise Refused("invalid_limit")
+        self._oldest = _ts(arguments, "oldest", "invalid_ts_oldest") or 0
+        self._latest = _ts(arguments, "latest", "invalid_ts_latest")
+        self._inclusive = _truth(arguments, "inclusive")
+        self._hidden = _micros(unseen_from) if unseen_from else None
+
+    def __contains__(self, message: Message) -> bool:
+        ts = _micros(message.ts)
+        if self._hidden is not None and ts >= self._hidden:
+            return False
+        if ts in (self._oldest, self._latest):
+            return self._inclusive
+        return ts > self._oldest and (self._latest is None or ts < self._latest)
+
+
+def _page(workspace: Workspace, arguments: Json, found: list[Message], limit: int) -> Json:
+    """The first of them, and a cursor where there are more."""
+    page, more = found[:limit], len(found) > limit
+    whole = _truth(arguments, "include_all_metadata")
+    answer: Json = {
+        "messages": [_shown(workspace, message, whole) for message in page],
+        "has_more": more,
+    }
+    if more:
+        cursor = base64.b64encode(f"next_ts:{_micros(page[-1].ts)}".encode()).decode()
+        answer["response_metadata"] = {"next_cursor": cursor}
+    return answer
 
 
 def _conversation(workspace: Workspace, arguments: Json) -> Conversation:
@@ -197,11 +232,17 @@ def _shown(workspace: Workspace, message: Message, whole_metadata: bool = False)
         shown["metadata"] = {"event_type": now.metadata["event_type"], "event_payload": payload}
     if message.edited:
         shown["edited"] = {"user": message.author, "ts": now.at}
-    replies = workspace.replies(message)
-    if replies:
-        shown |= {"thread_ts": message.ts, "reply_count": len(replies)}
+    thread = workspace.replies(message)
+    if thread:
+        shown |= {
+            "thread_ts": message.ts,
+            "reply_count": len(thread),
+            "reply_users_count": len({reply.author for reply in thread}),
+            "latest_reply": thread[-1].ts,
+        }
     if message.thread_ts is not None:
-        shown["thread_ts"] = message.thread_ts
+        parent = workspace.messages[message.conversation][message.thread_ts]
+        shown |= {"thread_ts": parent.ts, "parent_user_id": parent.author}
     return shown
 
 
@@ -259,7 +300,7 @@ def _ts(arguments: Json, name: str, error: str) -> int | None:
     return _micros(value)
 
 
-def _before(cursor: object) -> int | None:
+def _after_page(cursor: object) -> int | None:
     if not cursor:
         return None
     try:

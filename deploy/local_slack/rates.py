@@ -14,6 +14,7 @@ A_MINUTE = {
     "chat.update": 50,
     "conversations.history": 50,
     "conversations.open": 50,
+    "conversations.replies": 50,
     "users.info": 100,
     "users.lookupByEmail": 50,
 }

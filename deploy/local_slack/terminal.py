@@ -33,7 +33,8 @@ def printed(
     mended = message.versions.index(said) > 0
     where = workspace.title(workspace.conversations[message.conversation])
     at = datetime.fromtimestamp(float(said.at), tz=UTC).astimezone()
-    title = f"{workspace.author(message)} → {where}" + (" (edited)" if mended else "")
+    how = (" (reply)" if message.thread_ts else "") + (" (edited)" if mended else "")
+    title = f"{workspace.author(message)} → {where}{how}"
     head = _wrapped([(title, _BOLD)], width - 14)[0]
     rule = "─" * max(1, width - 12 - sum(columns(text) for text, _ in head))
     lines = [f"┌─ {_styled(head, ansi)} {rule} {at:%H:%M}"]

@@ -43,7 +43,7 @@ def test_every_wire_name_has_its_golden_files() -> None:
 
 def test_wire_names_say_a_noun_a_participle_and_a_version() -> None:
     for wire in (*INCOMING, *TIMELINE, *ALERTS):
-        assert re.fullmatch(r"[a-z]+\.[a-z]+(ed|n|ft)\.v\d+", wire), wire
+        assert re.fullmatch(r"([a-z]+\.)+[a-z]+(ed|n|ft)\.v\d+", wire), wire
 
 
 def test_every_module_that_decides_has_a_spec() -> None:

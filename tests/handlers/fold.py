@@ -7,10 +7,11 @@ from typing import Any
 
 from handlers import HANDLERS, alerts
 from handlers.derived import Later
+from handlers.ending import endings
 from handlers.handler import Handler
 from projections.rows import rows_of
 from schemas.alerts import AlertChanged
-from schemas.facts import Fact, Tick
+from schemas.facts import CustomerEnded, Fact, Tick
 
 BY_NAME = {handler.NAME: handler for handler in HANDLERS}
 
@@ -33,7 +34,10 @@ class Fold:
             if isinstance(event, Tick):
                 self._tick(event)
             else:
-                self._drain(deque([(event, None)]))
+                queue = deque[tuple[Any, Handler | None]]([(event, None)])
+                if isinstance(event, CustomerEnded):
+                    queue.extend((ending, None) for ending in endings(event, self._below))
+                self._drain(queue)
         return self
 
     def kept(self) -> dict[Key, Any]:
@@ -63,6 +67,10 @@ class Fold:
             ),
             key=lambda alert: alert[:4],
         )
+
+    def _below(self, name: str, start: str) -> list[str]:
+        keys = (key for handler, key in self.states if handler == name)
+        return sorted(key for key in keys if key.startswith(start))
 
     def _tick(self, tick: Tick) -> None:
         """Fire what is due, in (deadline, handler, key) order; each state may fire once."""

@@ -24,10 +24,12 @@ from .story import (
     left,
     module,
     on,
+    regraded,
     renewed,
     revoked,
     started,
     tick,
+    undone,
     waived,
     withdrawn,
 )
@@ -52,6 +54,8 @@ OF_COURSE: list[Teller[Fact]] = [
     joined,
     left,
     granted,
+    undone,
+    regraded,
 ]
 OF_CERTIFICATE: list[Teller[Fact]] = [
     granted,
@@ -61,6 +65,8 @@ OF_CERTIFICATE: list[Teller[Fact]] = [
     completed,
     completed,
     enrolled,
+    undone,
+    regraded,
 ]
 
 
@@ -108,7 +114,19 @@ def _of_course(rng: random.Random, name: str) -> Fact:
     if kind in (failed, completed):
         more["attempt"] = rng.choice([None, None, 1, 2])
         more["score"] = rng.choice([None, Decimal("41.5"), Decimal(80)])
-    return kind(at, **more)
+    return kind(at, **more, **_corrected(kind, rng))
+
+
+def _corrected(kind: Teller[Fact], rng: random.Random) -> dict[str, Any]:
+    """What a correction names: an event of the history, a number, or nothing."""
+    named = rng.random() < 0.5
+    if kind is undone and named:
+        return {"withdraws": f"lms#{rng.randrange(6)}"}
+    if kind is undone:
+        return {"attempt": rng.choice([None, None, 1])}
+    if kind is regraded:
+        return {"attempt": rng.choice([None, 1]), "score": Decimal(rng.choice([0, 55, 99]))}
+    return {}
 
 
 def _of_certificate(rng: random.Random, name: str) -> Fact:
@@ -120,7 +138,9 @@ def _of_certificate(rng: random.Random, name: str) -> Fact:
     if kind in (granted, renewed):
         day = rng.choice([None, None, 10, 30, 400, 800])
         more["last_day"] = None if day is None else on(day).date()
-    return kind(at, **more)
+    if kind is completed:
+        more["score"] = rng.choice([None, Decimal(80)])
+    return kind(at, **more, **_corrected(kind, rng))
 
 
 def _lateness(rng: random.Random) -> timedelta:
@@ -229,6 +249,27 @@ ABANDONED: dict[str, tuple[float, tuple[Fact, ...]]] = {
         60,
         (started(0), waived(3), completed(20), completed(20.1), module(18)),
     ),
+    "a completion that was none": (
+        60,
+        (started(1), module(5), completed(6), undone(7), module(9, module="m2")),
+    ),
+    "a stall ended by a completion that was none": (
+        60,
+        (started(1), completed(20, name="c"), undone(30, withdraws="lms#c"), completed(20.1)),
+    ),
+    "completions of two runs, withdrawn and told again": (
+        60,
+        (enrolled(0), completed(1), undone(2), enrolled(3), completed(4), undone(44)),
+    ),
+    "a completion that came and went long after the stall": (
+        60,
+        (
+            started(1),
+            completed(5, after=A_MONTH_LATE, name="c"),
+            undone(41, withdraws="lms#c"),
+            enrolled(0),
+        ),
+    ),
     "one module again and again": (
         60,
         (module(1), module(2), module(3), module(4), module(16), withdrawn(3.5)),
@@ -316,6 +357,27 @@ CERTIFIED: dict[str, tuple[float, tuple[Fact, ...]]] = {
     "completed in two runs": (
         1000,
         (enrolled(0), completed(1), enrolled(300), completed(320), revoked(321), enrolled(700)),
+    ),
+    "a completion that was none, its grant and its twin": (
+        400,
+        (
+            completed(0, name="c", score=Decimal(70)),
+            completed(0.1, attempt=1),
+            granted(3),
+            undone(5, withdraws="lms#c"),
+            regraded(6, score=Decimal(60)),
+            undone(7, attempt=1),
+        ),
+    ),
+    "a completion that brought its certificate along": (
+        1000,
+        (
+            completed(0, name="c", certificate="admin-cert"),
+            granted(0, name="c", number="N1"),
+            renewed(300),
+            undone(301, withdraws="lms#c"),
+            completed(400),
+        ),
     ),
     "at the very lapse": (
         800,

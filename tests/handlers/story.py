@@ -7,6 +7,7 @@ from schemas.facts import (
     CertificateGranted,
     CertificateRenewed,
     CertificateRevoked,
+    CompletionWithdrawn,
     CourseDescribed,
     CustomerDescribed,
     CustomerEnded,
@@ -17,6 +18,7 @@ from schemas.facts import (
     RequirementDescribed,
     RequirementRetired,
     RoleChanged,
+    ScoreRegraded,
     Tick,
     TrainingCompleted,
     TrainingEnrolled,
@@ -87,6 +89,8 @@ completed = _teller(TrainingCompleted, **_OF_COURSE)
 failed = _teller(TrainingFailed, **_OF_COURSE)
 withdrawn = _teller(TrainingWithdrawn, **_OF_COURSE)
 waived = _teller(TrainingWaived, **_OF_COURSE)
+undone = _teller(CompletionWithdrawn, **_OF_COURSE)
+regraded = _teller(ScoreRegraded, **_OF_COURSE)
 granted = _teller(CertificateGranted, **_OF_CERTIFICATE)
 renewed = _teller(CertificateRenewed, **_OF_CERTIFICATE)
 revoked = _teller(CertificateRevoked, **_OF_CERTIFICATE)

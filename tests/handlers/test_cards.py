@@ -1,8 +1,10 @@
 """Do cards read as PRD-104 5.1 has them, and can no name make them say anything else?"""
 
 import json
+from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,34 @@ from hypothesis import strategies as st
 
 from deploy.local_slack.limits import check_blocks
 from deploy.local_slack.mrkdwn import Link, Mention, Part, Styled, Words, parse_text_object
-from handlers.cards import Card, CardFacts, Progress, render
-from schemas.alerts import CERTIFICATION_EARNED, TRAINING_ABANDONED, Status
+from handlers.cards import Card, CardFacts, Progress, render, render_rest
+from handlers.readiness import REPLY, SHOWN, Gap, Readiness, Standing
+from schemas.alerts import CERTIFICATION_EARNED, TEAM_MILESTONE, TRAINING_ABANDONED, Status
 
 GOLDEN = Path(__file__).parent / "golden" / "cards"
 
 NOW = datetime(2026, 1, 29, 18, 5, tzinfo=UTC)
 
+MODULES = (("m1", "Module 1"), ("m2", "Module 2"), ("m3", "Module 3"))
+ADMINS = Standing("admin", "any", "certificate", "Platform Administrator", people=3, met=2)
+END_USERS = Standing("end_user", "any", "course", "Basics", people=25, met=15)
+BOB = Gap("Bob Smith", "Admin Cert", NOW - timedelta(days=21, hours=23), MODULES, ("m1", "m2"))
+READY = Readiness((ADMINS, END_USERS), Decimal("88"), (BOB,))
+
+LONG = Readiness(
+    standings=tuple(replace(END_USERS, role=f"role_{n}", met=n) for n in range(7)),
+    average=Decimal("88.5"),
+    gaps=tuple(
+        Gap(f"Person {n}", "Admin Cert", NOW - timedelta(days=n), MODULES, ("m1",))
+        for n in range(1, 13)
+    ),
+)
+
 CERTIFIED = CardFacts(
     rule=CERTIFICATION_EARNED,
     rule_version=1,
     status="open",
+    at=datetime(2026, 1, 29, 18, 2, 11, tzinfo=UTC),
     values={
         "course": "admin-cert",
         "certificate": "admin",
@@ -37,6 +56,27 @@ CERTIFIED = CardFacts(
     role="admin",
     course="Platform Administrator Certification",
     certificate="Platform Administrator",
+    readiness=READY,
+    now=NOW,
+)
+
+TEAM = CardFacts(
+    rule=TEAM_MILESTONE,
+    rule_version=1,
+    status="open",
+    at=datetime(2026, 1, 29, 18, 2, 11, tzinfo=UTC),
+    values={
+        "requirement": "admins",
+        "role": "admin",
+        "level": "any",
+        "target_kind": "certificate",
+        "target": "admin",
+        "people": 3,
+    },
+    account="DataCorp",
+    zone="America/New_York",
+    certificate="Platform Administrator",
+    readiness=replace(READY, standings=(replace(ADMINS, met=3), END_USERS)),
     now=NOW,
 )
 
@@ -46,6 +86,7 @@ STALLED = CardFacts(
     rule=TRAINING_ABANDONED,
     rule_version=1,
     status="open",
+    at=datetime(2026, 1, 22, 15, tzinfo=UTC),
     values={
         "course": "admin-cert",
         "last_activity": "2026-01-08T15:00:00+00:00",
@@ -57,7 +98,8 @@ STALLED = CardFacts(
     person="Bob Smith",
     role="Admin",
     course="Admin Cert",
-    modules=(("m1", "Module 1"), ("m2", "Module 2"), ("m3", "Module 3")),
+    modules=MODULES,
+    readiness=READY,
     progress=Progress(
         status="abandoned",
         active=True,
@@ -102,6 +144,23 @@ CARDS = {
         role=None,
         course=None,
         certificate=None,
+        readiness=Readiness(),
+    ),
+    "certification_of_a_large_account": replace(CERTIFIED, readiness=LONG),
+    "team": TEAM,
+    "team_resolved": replace(TEAM, status="resolved"),
+    "team_corrected": replace(TEAM, status="corrected"),
+    "team_of_everyone": replace(
+        TEAM,
+        values={
+            **TEAM.values,
+            "role": "any",
+            "level": "senior",
+            "target_kind": "course",
+            "target": "basics",
+        },
+        course=None,
+        certificate=None,
     ),
     "abandonment": STALLED,
     "abandonment_back": later("in_progress"),
@@ -113,8 +172,17 @@ CARDS = {
 }
 
 
+RESTS = {"rest_of_a_large_account": replace(CERTIFIED, readiness=LONG)}
+
+
 def card(facts: CardFacts) -> Card:
     drawn = render(facts)
+    check_blocks(drawn.blocks)
+    return drawn
+
+
+def rest(facts: CardFacts) -> Card:
+    drawn = render_rest(facts)
     check_blocks(drawn.blocks)
     return drawn
 
@@ -126,18 +194,24 @@ def lines(drawn: Card) -> list[str]:
 
 
 def details(facts: CardFacts) -> list[str]:
-    return lines(card(facts))[2:-1]
+    """What is said between whom it is about and how the account stands."""
+    return lines(card(replace(facts, readiness=Readiness())))[2:-1]
 
 
-@pytest.mark.parametrize("name", CARDS)
+def standing(readiness: Readiness) -> list[str]:
+    """How the account stands, as a card has it."""
+    return lines(card(replace(TEAM, readiness=readiness)))[5:-1]
+
+
+@pytest.mark.parametrize("name", [*CARDS, *RESTS])
 def test_a_card_reads_as_its_golden_file(name: str) -> None:
-    drawn = card(CARDS[name])
+    drawn = card(CARDS[name]) if name in CARDS else rest(RESTS[name])
     golden = json.loads((GOLDEN / f"{name}.json").read_text())
     assert {"text": drawn.text, "blocks": drawn.blocks} == golden
 
 
 def test_every_golden_file_is_of_a_card() -> None:
-    assert {path.stem for path in GOLDEN.iterdir()} == set(CARDS)
+    assert {path.stem for path in GOLDEN.iterdir()} == {*CARDS, *RESTS}
 
 
 def test_a_certification_reads_to_the_letter_of_the_requirement() -> None:
@@ -147,6 +221,12 @@ def test_a_certification_reads_to_the_letter_of_the_requirement() -> None:
         "Course: Platform Administrator Certification",
         "Score: 95%",
         "Completed: Jan 29, 2026",
+        "*Account Training Status:*",
+        "- Admins Certified: 2/3 (67%)",
+        "- End Users Trained: 15/25 (60%)",
+        "- Average Score: 88%",
+        ":warning: *Training Gaps:*",
+        "- Bob Smith started Admin Cert 21 days ago (stuck on Module 3)",
     ]
 
 
@@ -158,7 +238,122 @@ def test_an_abandonment_names_age_and_the_module_after_the_last_one_done() -> No
         "Started: Jan 2, 2026",
         "Last activity: Jan 8, 2026 (21 days ago)",
         "Stuck on Module 3",
+        "*Account Training Status:*",
+        "- Admins Certified: 2/3 (67%)",
+        "- End Users Trained: 15/25 (60%)",
+        "- Average Score: 88%",
     ]
+
+
+def test_a_team_is_named_by_role_and_level_with_what_it_has_and_since_when() -> None:
+    assert lines(card(TEAM))[:5] == [
+        ":mortar_board: Team Milestone: DataCorp",
+        "*Team Certified:* All Admins",
+        "Certificate: Platform Administrator",
+        "People: 3",
+        "Reached: Jan 29, 2026",
+    ]
+    everyone = lines(card(CARDS["team_of_everyone"]))
+    assert everyone[1:3] == ["*Team Trained:* Everyone (Senior)", "Course: basics"]
+
+
+@pytest.mark.parametrize(
+    ("role", "level", "kind", "label"),
+    [
+        ("end_user", "any", "course", "End Users Trained"),
+        ("admin", "any", "certificate", "Admins Certified"),
+        ("any", "any", "course", "Everyone Trained"),
+        ("any", "senior", "course", "Everyone (Senior) Trained"),
+        ("Data Analyst", "L2", "certificate", "Data Analysts (L2) Certified"),
+        ("secretary", "any", "course", "Secretaries Trained"),
+        ("attaché", "any", "course", "Attaché Trained"),
+        ("sales", "any", "course", "Sales Trained"),
+        ("coach", "any", "course", "Coaches Trained"),
+        ("R&D", "any", "course", "R&amp;Ds Trained"),
+    ],
+)
+def test_whom_a_requirement_concerns_reads_as_people_would_say_it(
+    role: str, level: str, kind: str, label: str
+) -> None:
+    one = Standing(role, level, kind, "Basics", people=2, met=1)
+    assert standing(Readiness((one,)))[1] == f"- {label}: 1/2 (50%)"
+
+
+@pytest.mark.parametrize(
+    ("met", "people", "read"), [(1, 8, "1/8 (13%)"), (0, 1, "0/1 (0%)"), (7, 7, "7/7 (100%)")]
+)
+def test_a_share_is_rounded_half_up(met: int, people: int, read: str) -> None:
+    assert standing(Readiness((replace(ADMINS, met=met, people=people),)))[1].endswith(read)
+
+
+def test_requirements_that_would_read_alike_name_what_they_ask_for() -> None:
+    other = replace(ADMINS, target="Security")
+    assert standing(Readiness((ADMINS, other, END_USERS)))[1:] == [
+        "- Admins Certified (Platform Administrator): 2/3 (67%)",
+        "- Admins Certified (Security): 2/3 (67%)",
+        "- End Users Trained: 15/25 (60%)",
+    ]
+
+
+def test_an_average_is_rounded_half_up_and_left_out_where_there_is_none() -> None:
+    for average, read in (("88.49", "88%"), ("88.5", "89%")):
+        assert standing(Readiness((), Decimal(average))) == [
+            "*Account Training Status:*",
+            f"- Average Score: {read}",
+        ]
+    assert "Average" not in str(standing(Readiness((ADMINS,))))
+    assert standing(Readiness()) == []
+
+
+def test_gaps_come_longest_first_then_by_name_with_the_first_module_not_done() -> None:
+    day = timedelta(days=1)
+    gaps = (
+        Gap("Zoe", "Basics", NOW - 3 * day, (), ("m1",)),
+        Gap("Amy", "Basics", NOW - 3 * day - timedelta(hours=9), MODULES, ("m1", "m2", "m3")),
+        Gap(None, "Basics", NOW - day, MODULES, ("m3", "m1")),
+        Gap("New", "Basics", NOW - timedelta(hours=23), (("a", None),)),
+    )
+    assert standing(Readiness(gaps=gaps))[1:] == [
+        "- Amy started Basics 3 days ago",
+        "- Zoe started Basics 3 days ago",
+        "- a former user started Basics 1 day ago (stuck on Module 2)",
+        "- New started Basics less than a day ago (stuck on module 1)",
+    ]
+
+
+def test_what_a_card_does_not_show_its_reply_does_and_nothing_twice() -> None:
+    facts = CARDS["certification_of_a_large_account"]
+    drawn = card(facts)
+    assert drawn.more
+    assert "and 2 more in the thread" in lines(drawn)
+    assert "and 7 more in the thread" in lines(drawn)
+    said = Counter(line for line in lines(drawn) + lines(rest(facts)) if line.startswith("- "))
+    assert set(said.values()) == {1}
+    assert sum("started" in line for line in said) == 12
+    assert sum("Trained" in line for line in said) == 7
+
+
+@pytest.mark.parametrize("count", [SHOWN, SHOWN + 1])
+def test_a_reply_is_promised_only_where_there_is_more_to_say(count: int) -> None:
+    gaps = replace(LONG, standings=(), gaps=LONG.gaps[:count])
+    drawn = card(replace(CERTIFIED, readiness=gaps))
+    assert drawn.more == (count > SHOWN) == ("in the thread" in str(drawn.blocks))
+
+
+def test_gaps_that_were_not_looked_up_are_said_to_be_there() -> None:
+    facts = replace(CERTIFIED, readiness=replace(LONG, more_gaps=True))
+    assert "and over 7 more in the thread" in lines(card(facts))
+    assert lines(rest(facts))[-2] == "and more"
+
+
+def test_a_promised_reply_that_became_empty_says_so() -> None:
+    assert "Nothing is left to add" in lines(rest(CERTIFIED))[0]
+
+
+def test_a_stall_shows_no_gaps_and_promises_none() -> None:
+    drawn = card(replace(STALLED, readiness=replace(LONG, standings=())))
+    assert "Gaps" not in str(drawn.blocks)
+    assert not drawn.more
 
 
 @pytest.mark.parametrize(
@@ -225,7 +420,7 @@ HOSTILE = "<!channel> & <https://evil.example|you> *won* ~it~ `now` " + "x" * 20
 def test_a_hostile_name_stays_a_name() -> None:
     drawn = card(replace(CERTIFIED, account=HOSTILE, person=HOSTILE, course=HOSTILE, role=HOSTILE))
     assert lines(drawn)[1].startswith("*User Certified:* &lt;!channel&gt; &amp; &lt;https://")
-    assert len(lines(drawn)) == 6
+    assert len(lines(drawn)) == 12
 
 
 def test_formatting_in_a_name_does_not_end_the_cards_own() -> None:
@@ -246,6 +441,15 @@ def test_activity_on_the_same_day_of_the_account_reads_today() -> None:
     assert "Last activity: Jan 29, 2026 (today)" in details(again)
 
 
+def test_a_reply_takes_what_slack_takes_and_counts_the_rest() -> None:
+    """Two hundred of the longest lines there can be."""
+    gap = Gap("&" * 500, "<" * 500, NOW, (("m", ">" * 500),))
+    drawn = rest(replace(CERTIFIED, readiness=Readiness(gaps=(gap,) * 200)))
+    told = [line for line in lines(drawn) if "started" in line]
+    assert lines(drawn)[-2] == f"and {200 - SHOWN - len(told)} more"
+    assert sum(map(len, told)) > REPLY - 500
+
+
 names = st.text(
     st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=500
 ) | st.text("<>&!@#|*~`\n x", min_size=1, max_size=500)
@@ -260,8 +464,15 @@ names = st.text(
 def test_no_name_breaks_a_limit_calls_anybody_or_adds_a_line(
     facts: CardFacts, said: dict[str, str]
 ) -> None:
+    gaps = [replace(gap, person=said["person"]) for gap in facts.readiness.gaps]
+    standings = [
+        replace(one, role=said["role"], level=said["course"], target=said["certificate"])
+        for one in facts.readiness.standings
+    ]
+    readiness = replace(facts.readiness, standings=tuple(standings), gaps=tuple(gaps))
+    facts = replace(facts, readiness=readiness)
     drawn = card(replace(facts, **said))  # type: ignore[arg-type]
-    for block in drawn.blocks:
+    for block in (*drawn.blocks, *rest(facts).blocks):
         text = block.get("text") or block["elements"][0]
         assert not calls(parse_text_object(text))
         assert text["type"] == "plain_text" or text["verbatim"]

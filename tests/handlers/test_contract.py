@@ -84,7 +84,7 @@ def test_a_long_way_through_a_course_is_a_small_state() -> None:
         key[0]: len(TypeAdapter(BY_NAME[key[0]].State).dump_json(state))
         for key, state in fold.states.items()
     }
-    assert max(sizes.values()) < 4096, sizes
+    assert max(sizes.values()) < 4500, sizes
 
 
 def test_once_asks_again_only_for_other_arguments() -> None:

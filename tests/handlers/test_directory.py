@@ -382,6 +382,8 @@ OF_COURSE: dict[str, dict[str, Any]] = {
     "training.failed.v1": {"score": 0.0, "attempt": 1},
     "training.withdrawn.v1": {},
     "training.waived.v1": {"reason": "Ada"},
+    "training.completion.withdrawn.v1": {"withdraws": "ada@acme.example"},
+    "training.score.regraded.v1": {"score": 91.0, "attempt": 2},
 }
 OF_CERTIFICATE: dict[str, dict[str, Any]] = {
     "certificate.granted.v1": {"last_day": "2027-02-11", "url": SECRETS[2]},
@@ -439,8 +441,16 @@ def test_a_record_that_means_two_facts_gives_both_ids_of_their_own_and_one_cause
     assert isinstance(completed, facts.TrainingCompleted)
     assert isinstance(granted, facts.CertificateGranted)
     assert str(granted.last_day) == "2027-02-11"
+    assert completed.certificate == granted.certificate == "pro"
     assert completed.cause == granted.cause == f"{source}#{id}"
     assert [said.id for said in found] == [str(ident(source, id, n)) for n in range(2)]
+
+
+def test_a_withdrawal_of_a_completion_names_it_as_causes_do() -> None:
+    withdrawn = canonical(read("training.completion.withdrawn.v1"), MONDAY, "acme", PERSON)[0].fact
+    completed = canonical(read("training.completed.v1"), MONDAY, "acme", PERSON)[0].fact
+    assert isinstance(withdrawn, facts.CompletionWithdrawn)
+    assert withdrawn.withdraws == completed.cause
 
 
 @pytest.mark.parametrize(

@@ -31,10 +31,12 @@ from .story import (
     left,
     module,
     moved,
+    regraded,
     renewed,
     revoked,
     started,
     tick,
+    undone,
     waived,
     withdrawn,
 )
@@ -271,6 +273,8 @@ FACTS: list[Teller[Fact]] = [
     granted,
     renewed,
     revoked,
+    undone,
+    regraded,
 ]
 
 
@@ -284,6 +288,8 @@ def stories(draw: st.DrawFn) -> list[Fact]:
             more["role"] = draw(st.sampled_from(["admin", "buyer"]))
         if tell is completed:
             more["score"] = draw(st.sampled_from([None, Decimal(50), Decimal("80.5")]))
+        if tell is regraded:
+            more["score"] = Decimal(30)
         facts.append(tell(draw(st.sampled_from([0, 1, 5, 300, 400])), name=f"{place}", **more))
     return facts
 

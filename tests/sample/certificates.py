@@ -97,12 +97,22 @@ class Chain:
 
 @dataclass
 class Certificate:
-    """A person's certificate: what was told, when the latest chain lapses, and if a tick saw it."""
+    """A person's certificate: what was told, when the latest chain lapses, and if a tick saw it.
 
-    facts: list[Fact] = field(default_factory=list)
+    `taken` are the causes of completions that are taken away, `told_of` is the latest chain as of
+    the fact before.
+    """
+
+    told: list[Fact] = field(default_factory=list)
+    taken: frozenset[str] = frozenset()
     lapse: datetime | None = None
     reached: bool = False
-    first: Fact | None = None
+    told_of: list[Fact] = field(default_factory=list)
+
+    @property
+    def facts(self) -> list[Fact]:
+        """What is left of what was told."""
+        return [fact for fact in self.told if fact.cause not in self.taken]
 
     def awards(self, zone: ZoneInfo) -> list[Award]:
         revocations = [fact.time for fact in self.facts if fact.kind == "revoked"]

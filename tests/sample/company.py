@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from . import moves, stories
+from . import mistakes, moves, stories
 from .world import COURSES, DAY, Account, Course, Learner, Person, Play
 
 NAMES = (
@@ -70,6 +70,17 @@ CAST: tuple[tuple[stories.Story, tuple[Course, ...], int], ...] = (
     (stories.is_waived_after_a_stall, (API,), 1),
     (stories.withdraws_after_a_stall, (REPORTS,), 1),
     (stories.finishes_and_looks_again, (REPORTS, ADMIN), 2),
+    (mistakes.had_not_finished, (ADMIN, PRIVACY, REPORTS), 3),
+    (mistakes.had_failed_again, (ADMIN, API), 2),
+    (mistakes.had_not_finished_at_all, (PRIVACY,), 1),
+    (mistakes.stands_still_after_all, (API, ADMIN, BASICS, REPORTS), 4),
+    (mistakes.was_never_ahead, (REPORTS,), 1),
+    (mistakes.was_thought_to_be_done, (API,), 1),
+    (mistakes.is_taken_back_in_advance, (ADMIN,), 1),
+    (mistakes.keeps_what_was_granted, (PRIVACY, ADMIN), 2),
+    (mistakes.is_regraded, (ADMIN, PRIVACY), 3),
+    (mistakes.is_regraded_in_advance, (PRIVACY, ADMIN), 3),
+    (mistakes.appeals, (REPORTS,), 1),
 )
 IMPORTED: tuple[tuple[stories.Story, tuple[Course, ...], int], ...] = (
     (stories.had_finished_long_ago, (ADMIN, GETTING), 3),
@@ -118,8 +129,9 @@ class Company:
         rng = play.rng
         self.accounts = [self._account(number) for number in range(accounts)]
         self.pilot = self._account(accounts, "Pilot")
+        self.branches = [self._account(accounts + number, "Branch") for number in range(1, 4)]
         self.people: dict[str, list[Person]] = {
-            account.id: [] for account in (*self.accounts, self.pilot)
+            account.id: [] for account in (*self.accounts, self.pilot, *self.branches)
         }
         self._names = [f"{first} {last}" for first in FIRST for last in LAST]
         rng.shuffle(self._names)

@@ -23,8 +23,10 @@ OPENING: dict[str, dict[str, str]] = {
     "apprentices": {"role": "any", "level": "apprentice", "course": BASICS.id},
     "mentors": {"role": "mentor", "course": GETTING.id},
     "pioneers": {"role": "pioneer", "course": REPORTS.id},
+    "analysts": {"role": "analyst", "course": REPORTS.id},
+    "registrars": {"role": "analyst", "certificate": str(ADMIN.certificate)},
 }
-"""What is required from the beginning on; some crew is concerned by each of the last six."""
+"""What is required from the beginning on; some crew is concerned by each of the last eight."""
 
 
 class Crew:
@@ -135,6 +137,24 @@ def apprentices(company: Company, number: int, account: Account, at: datetime) -
         crew.changes(first, level="regular")
 
 
+def analysts(company: Company, number: int, account: Account, at: datetime) -> None:
+    """All have finished, and one had not; then she has. Once it is the exam of a certificate."""
+    course = ADMIN if number == 1 else REPORTS
+    crew = Crew(company, "analyst", "regular", at)
+    first, second = crew.hires(account), crew.hires(account)
+    learner = crew.passes(first, course)
+    named = learner.told
+    crew.passes(second, course)
+    company.play.covers("team reached", crew.at)
+    if number == 2:
+        learner.retract(crew.later(first, 1, 3))
+    else:
+        learner.retract(crew.later(first, 1, 3), withdraws=named)
+    company.play.covers("team corrected", crew.at)
+    learner.complete(crew.later(first, 1, 3), score=learner.score(passed=True))
+    company.play.covers("team reached again", crew.at)
+
+
 def spares_and_is_heard_late(company: Company, account: Account, at: datetime) -> None:
     """A waiver of the course stands for its certificate; a completion of days ago is history."""
     crew = Crew(company, "privacy_champion", "regular", at)
@@ -217,4 +237,5 @@ THRICE: tuple[Callable[[Company, int, Account, datetime], None], ...] = (
     engineers,
     trainers,
     apprentices,
+    analysts,
 )

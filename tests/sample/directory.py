@@ -18,10 +18,23 @@ CUSTOMERS = ("customer.described.v1", "customer.ended.v1")
 REQUIREMENTS = ("requirement.described.v1", "requirement.retired.v1")
 MEMBERS = ("person.joined.v1", "person.left.v1", "role.changed.v1")
 
+KINDS = {
+    "person.joined.v1": "joined",
+    "person.left.v1": "left",
+    "role.changed.v1": "moved",
+    "module.completed.v1": "module",
+    "training.completion.withdrawn.v1": "retracted",
+    "training.score.regraded.v1": "regraded",
+}
+"""How facts are called here, where not by the second word of their wire name."""
+
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing known of a person: `subject` is a course, a certificate, or empty for a move."""
+    """One thing known of a person: `subject` is a course, a certificate, or empty for a move.
+
+    That an account ended is known of no person. `retracts` is the cause of a completion.
+    """
 
     kind: str
     customer: str
@@ -40,6 +53,7 @@ class Fact:
     months: int | None = None
     role: str | None = None
     level: str | None = None
+    retracts: str | None = None
 
 
 class Waits(Exception):
@@ -95,15 +109,19 @@ class Directory:
             self._requirements.setdefault(event.data["requirement"], []).append(event)
             return []
         if event.wire in CUSTOMERS:
-            self._customers.setdefault(event.data["customer"], []).append(event)
-            return []
+            customer = event.data["customer"]
+            self._customers.setdefault(customer, []).append(event)
+            if event.wire == "customer.described.v1":
+                return []
+            return [Fact("ended", customer, "", "", event.time, event.heard, event.cause)]
         if event.wire in MEMBERS:
             return self._member(event)
         return self._done(event)
 
     def _member(self, event: Event) -> list[Fact]:
         customer, entry = event.data["customer"], event.data["person"]
-        if customer not in self._customers:
+        told = self._customers.get(customer, [])
+        if all(event.wire == "customer.ended.v1" for event in told):
             raise Waits("unknown")
         person = _person(event.source, entry["id"])
         names = [("id", entry["id"])]
@@ -112,7 +130,7 @@ class Directory:
         names += [(named["system"], named["id"]) for named in entry.get("externals") or ()]
         for kind, name in names:
             self._names.setdefault((kind, name), set()).add(person)
-        kind = {"person.joined.v1": "joined", "person.left.v1": "left"}.get(event.wire, "moved")
+        kind = KINDS[event.wire]
         if kind != "moved":
             self._moves.setdefault((person, customer), []).append(event)
         fact = Fact(kind, customer, person, "", event.time, event.heard, event.cause)
@@ -136,7 +154,7 @@ class Directory:
             raise Waits("conflict")
         person = named[0].copy().pop()
         customer = self._customer(person, event.data.get("customer"), event.time)
-        kind = event.wire.split(".")[1] if event.wire != "module.completed.v1" else "module"
+        kind = KINDS.get(event.wire, event.wire.split(".")[1])
         fact = self._fact(kind, (customer, person, course or str(certificate)), event, event.data)
         if inline is None:
             return [fact]
@@ -157,7 +175,7 @@ class Directory:
         elif kind == "completed":
             months = self.course(subject).get("validity_months")
         day = said.get("last_day")
-        score = said.get("score")
+        score, retracts = said.get("score"), id_of("withdraws")
         return Fact(
             kind,
             *key,
@@ -172,6 +190,7 @@ class Directory:
             last_day=date.fromisoformat(day) if day else None,
             course=subject if kind == "completed" else None,
             months=months,
+            retracts=retracts and f"{opaque(event.source)}#{retracts}",
         )
 
     def _named(self, ref: Json) -> list[set[str]]:

@@ -217,6 +217,10 @@ SAID: dict[str, dict[str, Check]] = {
     "training.failed.v1": _of_course | _attempt,
     "training.withdrawn.v1": _of_course,
     "training.waived.v1": _of_course,
+    "training.completion.withdrawn.v1": _of_course
+    | {"withdraws": _is_id, "attempt": _attempt["attempt"]},
+    "training.score.regraded.v1": _of_course
+    | {"score!": _attempt["score"], "attempt": _attempt["attempt"]},
     "certificate.granted.v1": _of_certificate | _validity,
     "certificate.renewed.v1": _of_certificate | _validity,
     "certificate.revoked.v1": _of_certificate,
@@ -225,6 +229,7 @@ SAID: dict[str, dict[str, Check]] = {
 WHOLE: dict[str, Check] = {
     "role.changed.v1": lambda said: _stated(said, "role", "level") > 0,
     "requirement.described.v1": lambda said: _stated(said, "course", "certificate") < 2,
+    "training.completion.withdrawn.v1": lambda said: _stated(said, "withdraws", "attempt") < 2,
 }
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from . import crews, moves, stories
+from . import crews, endings, moves, stories
 from .company import ADMIN, ALONE, CAST, EXAMS, IMPORTED, ORDINARY, REPORTS, UNLISTED, Company
 from .world import (
     COURSES,
@@ -41,6 +41,18 @@ REQUIRED = (
     "renewal",
     "known later",
     "daylight saving",
+    "withdrawn by name",
+    "withdrawn by run",
+    "certificate taken back",
+    "stall again",
+    "regraded before",
+    "regraded after",
+    "account ended",
+    "moved with a past",
+    "returned",
+    "two accounts",
+    "ambiguous",
+    "no longer ambiguous",
 )
 OF_TEAMS = (
     "team reached",
@@ -48,6 +60,7 @@ OF_TEAMS = (
     "silent waiver",
     "role change",
     "leaver",
+    "team corrected",
     "move between accounts",
     "later requirement",
 )
@@ -77,7 +90,7 @@ def write(seed: int, accounts: int, days: int, end: datetime) -> Play:
 
 def _open(play: Play, company: Company) -> None:
     """Accounts first, then courses; people follow as they are hired."""
-    for number, account in enumerate(company.accounts):
+    for number, account in enumerate((*company.accounts, *company.branches)):
         heard = play.start + (5 + number) * MINUTE
         play.describe(account, play.start - 400 * DAY, heard, **moves.about(account))
     for number, course in enumerate(COURSES.values()):
@@ -126,9 +139,15 @@ def _move(play: Play, company: Company) -> None:
             person = company.hire(next(rota), listed=False)
             move(play, person, play.later(person, first, 1, 6))
     second = company.accounts[1] if len(company.accounts) > 1 else company.pilot
-    for _ in range(2):
+    for _ in range(3):
         person = company.hire(company.accounts[0])
         moves.is_in_two_accounts(play, person, second, play.later(person, first, 18, 20))
+        for crossing in (moves.is_in_two_for_a_while, moves.moves_on):
+            person = company.hire(company.accounts[0])
+            crossing(play, person, second, play.later(person, first, 2, 9))
+    for _ in range(2):
+        person = company.hire(second)
+        moves.moves_and_returns(play, person, company.accounts[0], play.later(person, first, 1, 6))
     person, other = company.hire(company.accounts[0]), company.hire(company.accounts[0])
     while other.email is None:
         other = company.hire(company.accounts[0])
@@ -178,7 +197,7 @@ def _fill(play: Play, company: Company) -> None:
         ]
         company.settled += idle
     for person in company.settled:
-        for course in rng.sample(list(COURSES.values()), rng.randrange(3, 6)):
+        for course in rng.sample(list(COURSES.values()), rng.randrange(2, 5)):
             learner = company.learner(person, course)
             if learner:
                 story: stories.Story = rng.choices(told, weights)[0]
@@ -277,6 +296,8 @@ def _gather(play: Play, company: Company) -> None:
         play.require(requirement, play.start - 300 * DAY, heard, **said)
     for account in company.accounts:
         crews.laggards(company, account)
+    heard = play.start + 100 * MINUTE
+    play.require("branch-managers", play.start - 300 * DAY, heard, **endings.REQUIRED)
     rng = play.rng
 
     def some_day() -> datetime:
@@ -287,6 +308,8 @@ def _gather(play: Play, company: Company) -> None:
             story(company, number, account, some_day())
     for account in company.accounts[3:4]:
         crews.spares_and_is_heard_late(company, account, some_day())
+    for number, branch in enumerate(company.branches):
+        endings.ends(company, number, branch, some_day())
     crews.auditors(company, some_day())
     crews.mentors(company, company.accounts[0], some_day())
     crews.pioneers(company, company.accounts[-1], some_day())

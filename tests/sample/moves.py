@@ -81,7 +81,52 @@ def is_in_two_accounts(play: Play, person: Person, second: Account, at: datetime
     at = other.complete(other.later(at, 0.2, 2), score=other.score(passed=True))
     unclear = Learner(play, person, CERTIFIED)
     at = unclear.start(unclear.later(at, 0.2, 1))
+    play.covers("two accounts", at + HOUR)
     play.covers("ambiguous", at + HOUR)
+
+
+def is_in_two_for_a_while(play: Play, person: Person, second: Account, at: datetime) -> None:
+    """What does not say where waits, until it is known that she had left the first before."""
+    joined = play.work(person, at)
+    listed = dawn(play, person, joined)
+    play.join(person, joined, listed, second)
+    first, other = Learner(play, person, REPORTS), Learner(play, person, REPORTS)
+    first.customer, other.customer = person.account.id, second.id
+    at = first.start(first.later(listed + 5 * HOUR, 0.1, 1))
+    at = other.start(other.later(at, 0.1, 1))
+    left = other.later(at, 0.5, 1)
+    unclear = Learner(play, person, REPORTS)
+    at = unclear.module(1, unclear.later(left, 0.5, 1))
+    at = unclear.module(2, unclear.later(at, 0.5, 1))
+    told = dawn(play, person, at + DAY)
+    play.move(person, "person.left.v1", left, told)
+    play.covers("two accounts", told + HOUR)
+    play.covers("no longer ambiguous", told + HOUR)
+
+
+def moves_on(play: Play, person: Person, new: Account, at: datetime) -> None:
+    """The same course in another account; what is told late was done in the first."""
+    learner, at = _two_modules(play, person, at)
+    listed = _goes_over(play, person, new, at + 2 * DAY)
+    learner.module(3, at + HOUR, heard=listed + 6 * HOUR)
+    at = learner.start(learner.later(listed + 8 * HOUR, 0.3, 2))
+    at = learner.module(1, learner.later(at, 0.3, 2))
+    play.covers("moved with a past", at)
+    if play.rng.random() < 0.5:
+        learner.complete(learner.later(at, 0.5, 3), score=learner.score(passed=True))
+
+
+def moves_and_returns(play: Play, person: Person, other: Account, at: datetime) -> None:
+    """Away in another account while the deadline of the first would pass."""
+    home = person.account
+    learner, at = _two_modules(play, person, at)
+    listed = _goes_over(play, person, other, at + 3 * DAY)
+    at = learner.enrol(learner.later(listed + 5 * HOUR, 0.5, 2))
+    at = learner.start(learner.later(at, 0.5, 2))
+    listed = _goes_over(play, person, home, at + 7 * DAY)
+    at = learner.module(3, learner.later(listed + 5 * HOUR, 0.5, 2))
+    play.covers("moved with a past", at)
+    play.covers("returned", at)
 
 
 def leaves(play: Play, person: Person, at: datetime) -> None:
@@ -112,7 +157,7 @@ def rejoins_and_stalls(play: Play, person: Person, at: datetime) -> None:
     left = _leaves(play, person, at + 3 * DAY)
     back = play.later(person, left, 6, 9)
     play.join(person, back, dawn(play, person, back + 4 * HOUR))
-    play.covers("rejoined", back + REPORTS.patience)
+    play.covers("returned", back + REPORTS.patience)
 
 
 def rejoins_and_goes_on(play: Play, person: Person, at: datetime) -> None:
@@ -124,7 +169,7 @@ def rejoins_and_goes_on(play: Play, person: Person, at: datetime) -> None:
     play.join(person, back, listed)
     at = learner.module(3, learner.later(listed + 2 * HOUR, 1, 3))
     learner.complete(learner.later(at, 0.5, 2), score=learner.score(passed=True))
-    play.covers("rejoined", at)
+    play.covers("returned", at)
 
 
 def is_ahead_of_time(play: Play, person: Person, at: datetime) -> None:
@@ -220,6 +265,15 @@ def _leaves(play: Play, person: Person, at: datetime) -> datetime:
     left = play.work(person, at)
     play.move(person, "person.left.v1", left, dawn(play, person, left))
     return left
+
+
+def _goes_over(play: Play, person: Person, new: Account, at: datetime) -> datetime:
+    """From one account to another, with a night between: when the directory has told it all."""
+    left = _leaves(play, person, at)
+    person.account, person.joined = new, left + 20 * HOUR
+    listed = dawn(play, person, dawn(play, person, person.joined))
+    play.join(person, person.joined, listed)
+    return listed
 
 
 def dawn(play: Play, person: Person, at: datetime) -> datetime:

@@ -36,6 +36,7 @@ class Alert:
     causes: frozenset[str]
     status: str = "open"
     card: bool = True
+    opened_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Shift:
     step: datetime
     customer: str
     requirement: Requirement
-    person: str
+    whom: tuple[str, ...]
     fact: Fact | None
     was_complete: bool
     is_complete: bool
@@ -59,6 +60,7 @@ class Replay:
     enrolments: dict[Key, Enrolment] = field(default_factory=dict)
     certificates: dict[Key, Certificate] = field(default_factory=dict)
     moves: dict[tuple[str, str], list[Fact]] = field(default_factory=dict)
+    ends: dict[str, list[Fact]] = field(default_factory=dict)
     roles: dict[tuple[str, str], list[Fact]] = field(default_factory=dict)
     holdings: dict[str, dict[str, Holding]] = field(default_factory=dict)
     teams: dict[str, dict[Team, Count]] = field(default_factory=dict)
@@ -137,13 +139,21 @@ class Replay:
         self.accepted.add((event.source, event.id))
         for fact in facts:
             self._fold(fact)
-            self._recount(fact.customer, fact.person, fact)
+            everybody = tuple(self.holdings.get(fact.customer, ()))
+            whom = everybody if fact.kind == "ended" else (fact.person,)
+            self._recount(fact.customer, whom, fact)
         return None
 
     def _fold(self, fact: Fact) -> None:
         if fact.kind in ("joined", "moved"):
             self.roles.setdefault((fact.customer, fact.person), []).append(fact)
         if fact.kind == "moved":
+            return
+        if fact.kind == "ended":
+            self.ends.setdefault(fact.customer, []).append(fact)
+            for key in self.enrolments:
+                if key[0] == fact.customer:
+                    self._judge_silence(key, fact)
             return
         if fact.kind in ("joined", "left"):
             known = self.moves.setdefault((fact.customer, fact.person), [])
@@ -153,24 +163,36 @@ class Replay:
                     self._judge_silence(key, fact)
             return
         key = (fact.customer, fact.person, fact.subject)
-        certificate = fact.subject
-        if fact.kind not in ("granted", "renewed", "revoked"):
-            enrolment = self.enrolments.setdefault(key, Enrolment())
-            enrolment.facts.append(fact)
-            course = self.directory.course(fact.subject)
-            enrolment.certificate = course.get("certificate")
-            if fact.kind in ("started", "module", "failed"):
-                enrolment.patience = timedelta(days=course.get("patience_days", 14))
-            self._judge_silence(key, fact)
-            if fact.kind != "completed" or not course.get("certificate"):
-                return
-            certificate = course["certificate"]
-        key = (fact.customer, fact.person, certificate)
-        self.certificates.setdefault(key, Certificate()).facts.append(fact)
-        self._judge_certificate(key, fact)
-        for earning in self.directory.granting(certificate):
-            if (*key[:2], earning) in self.enrolments:
-                self._judge_silence((*key[:2], earning), fact)
+        if fact.kind in ("granted", "renewed", "revoked"):
+            self.certificates.setdefault(key, Certificate()).told.append(fact)
+            self._judge_certificate(key, fact)
+            return
+        enrolment = self.enrolments.setdefault(key, Enrolment())
+        enrolment.facts.append(fact)
+        course = self.directory.course(fact.subject)
+        enrolment.certificate = course.get("certificate")
+        if fact.kind in ("started", "module", "failed"):
+            enrolment.patience = timedelta(days=course.get("patience_days", 14))
+        self._judge_silence(key, fact)
+        if fact.kind == "completed" and enrolment.certificate:
+            key = (*key[:2], enrolment.certificate)
+            self.certificates.setdefault(key, Certificate()).told.append(fact)
+            self._judge_certificate(key, fact)
+        taken = self._taken(*key[:2])
+        for key, certificate in self.certificates.items():
+            if key[:2] == (fact.customer, fact.person):
+                changed = taken ^ certificate.taken
+                if any(one.cause in changed for one in certificate.told):
+                    self._judge_certificate(key, fact)
+
+    def _taken(self, customer: str, person: str) -> frozenset[str]:
+        """The causes of her completions that are taken away."""
+        return frozenset(
+            cause
+            for key, enrolment in self.enrolments.items()
+            if key[:2] == (customer, person)
+            for cause in enrolment.taken
+        )
 
     def _judge_silence(self, key: Key, fact: Fact) -> None:
         """Decide what a fact changes about a stall, raised or about to be."""
@@ -203,6 +225,7 @@ class Replay:
     def _judge_certificate(self, key: Key, fact: Fact) -> None:
         """Decide what a fact changes about a certificate earned."""
         certificate = self.certificates[key]
+        certificate.taken = self._taken(*key[:2])
         chains = self.chains(key)
         latest = chains[-1] if chains else None
         certificate.weigh(latest)
@@ -214,20 +237,24 @@ class Replay:
             and not latest.awards[0].history
         )
         if alert:
-            old = next(chain for chain in chains if certificate.first in chain.facts)
+            told_of = [one for one in certificate.told_of if one in certificate.facts][:1]
+            old = next((chain for chain in chains if set(told_of) & set(chain.facts)), None)
             if old is not latest or not wanted:
-                if old.revoked:
+                if old and old.revoked:
                     status = "corrected"
-                elif old is not latest or certificate.reached:
+                elif old and (old is not latest or certificate.reached):
                     status = "resolved"
                 else:
-                    status = "withdrawn"
+                    status = "corrected" if fact.kind == "retracted" else "withdrawn"
                 self._close(alert, status, fact)
         if latest:
-            certificate.first = latest.awards[0].facts[0]
+            certificate.told_of = sorted(latest.facts, key=lambda one: (one.time, one.cause))
             if wanted:
                 award = latest.awards[0]
                 self._want("certification_earned", key, award.time, award.causes, fact)
+        for earning in self.directory.granting(key[2]):
+            if (*key[:2], earning) in self.enrolments:
+                self._judge_silence((*key[:2], earning), fact)
 
     def _tick(self, now: datetime) -> None:
         self.now = now
@@ -243,38 +270,40 @@ class Replay:
                 alert = self._open("certification_earned", key)
                 if alert:
                     self._close(alert, "resolved", None)
-                self._recount(*key[:2], None)
+                self._recount(key[0], (key[1],), None)
 
-    def _recount(self, customer: str, person: str, fact: Fact | None) -> None:
+    def _recount(self, customer: str, whom: tuple[str, ...], fact: Fact | None) -> None:
         """Count the customer's teams anew, and see which requirements they now meet or miss."""
         people = self.holdings.setdefault(customer, {})
-        before, held = self.teams.get(customer, {}), people.get(person, Holding())
-        people[person] = self.holding(customer, person)
+        before, held = self.teams.get(customer, {}), dict(people)
+        for person in whom:
+            people[person] = self.holding(customer, person)
         self.teams[customer] = count(people.values())
         for asked in self.directory.asked:
             old = before.get(asked.team, Count())
             new = self.count(customer, asked.team)
             was, now = old.is_complete(asked.target), new.is_complete(asked.target)
             if (old.people, old.share(asked.target)) != (new.people, new.share(asked.target)):
-                step = (self.ending, customer, asked, person, fact)
+                step = (self.ending, customer, asked, whom, fact)
                 self.shifts.append(Shift(*step, was, now))
             key = (customer, asked.id)
             if now and not was and fact and fact.kind in ACHIEVED:
-                meant = asked.team in held.teams and asked.target not in held.met
-                if meant and asked.target in people[person].met and fact.heard - fact.time <= LATE:
+                old_one, new_one = held.get(fact.person, Holding()), people[fact.person]
+                met = asked.target in new_one.met and asked.target not in old_one.met
+                if met and asked.team in old_one.teams and fact.heard - fact.time <= LATE:
                     causes = frozenset([fact.cause])
                     self._want("team_milestone", key, fact.time, causes, fact)
             alert = self._open("team_milestone", key)
             if was and not now and alert:
-                revoked = fact is not None and fact.kind == "revoked"
-                self._close(alert, "corrected" if revoked else "resolved", fact)
+                mended = fact is not None and fact.kind in ("revoked", "retracted")
+                self._close(alert, "corrected" if mended else "resolved", fact)
 
     def holding(self, customer: str, person: str) -> Holding:
         """What one person has, from all that is known of her."""
         courses, scores = set[str](), list[Decimal]()
         met, waived, spared = set[Target](), set[Target](), set[Target]()
         for key, enrolment in self.enrolments.items():
-            if key[:2] != (customer, person):
+            if key[:2] != (customer, person) or not enrolment.is_shown:
                 continue
             status, target = self.status(key), ("course", key[2])
             if status not in ("withdrawn", "waived"):
@@ -293,7 +322,7 @@ class Replay:
                 met.add(("certificate", key[2]))
         told = sorted(self.roles.get((customer, person), []), key=lambda one: (one.time, one.cause))
         return Holding(
-            active=not is_gone(self.moves_of((customer, person, ""))),
+            active=not is_gone(self.moves_of((customer, person))),
             role=next((one.role for one in reversed(told) if one.role), ""),
             level=next((one.level for one in reversed(told) if one.level), ""),
             courses=frozenset(courses),
@@ -306,7 +335,7 @@ class Replay:
         return self.teams.get(customer, {}).get(team, Count())
 
     def status(self, key: Key) -> str:
-        run = self.runs(key)[-1]
+        run = self.run(key)
         if run.outcome:
             certificate = (*key[:2], self.directory.course(key[2]).get("certificate", ""))
             held = self.certificates.get(certificate)
@@ -331,10 +360,17 @@ class Replay:
         return self.enrolments[key].runs(self.directory.zone(key[0]), lapses)
 
     def _clock(self, key: Key) -> Clock | None:
-        return self.enrolments[key].silence(self.runs(key)[-1], self.moves_of(key))
+        return self.enrolments[key].silence(self.run(key), self.moves_of(key))
 
-    def moves_of(self, key: Key) -> list[Fact]:
-        return in_order(self.moves.get(key[:2], []))
+    def run(self, key: Key) -> Run:
+        """The run begun latest; an empty one where there is none."""
+        return (self.runs(key) or [Run([], self.directory.zone(key[0]))])[-1]
+
+    def moves_of(self, key: tuple[str, ...]) -> list[Fact]:
+        """Her joinings and leavings; the end of the account is a leaving after which none joins."""
+        moves, ends = self.moves.get((key[0], key[1]), []), self.ends.get(key[0], [])
+        end = min((one.time for one in ends), default=None)
+        return in_order([*(one for one in moves if end is None or one.time <= end), *ends])
 
     def _open(self, kind: str, key: tuple[str, ...]) -> Alert | None:
         found = [
@@ -360,14 +396,20 @@ class Replay:
         causes: frozenset[str],
         fact: Fact | None,
     ) -> None:
-        """Have an alert open: the open one amended, a closed one opened again, or a new one."""
+        """Have an alert open: the open one amended, a closed one opened again, or a new one.
+
+        Where an account has ended, nothing opens any more.
+        """
         alert, known = self._open(kind, key), self._find(kind, key, at)
         if alert and known and known is not alert:
-            self._close(alert, "withdrawn", fact)
+            mended = fact is not None and fact.kind == "retracted" and kind != "training_abandoned"
+            self._close(alert, "corrected" if mended else "withdrawn", fact)
             alert = None
+        if alert is None and key[0] in self.ends:
+            return
         if alert is None and known:
             alert = known
-            alert.status, alert.card = "open", True
+            alert.status, alert.card, alert.opened_again = "open", True, True
         if alert:
             alert.at, alert.causes = at, causes
             return

@@ -46,7 +46,9 @@ def _alerts(replay: Replay) -> Iterator[Json]:
 
 def _training(replay: Replay) -> Iterator[Json]:
     for key, enrolment in replay.enrolments.items():
-        run = replay.runs(key)[-1]
+        if not enrolment.is_shown:
+            continue
+        run = replay.run(key)
         done = run.activity()
         heard = [fact.heard for fact in enrolment.facts]
         clusters = run.attempts("completed") + run.attempts("failed")

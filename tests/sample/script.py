@@ -47,8 +47,17 @@ class Script:
         person = {"id": id}
         return self.listed("role.changed.v1", at, heard, customer="acme", person=person, **to)
 
-    def left(self, at: datetime, id: str = "ada") -> str:
-        return self.listed("person.left.v1", at, customer="acme", person={"id": id})
+    def left(
+        self,
+        at: datetime,
+        id: str = "ada",
+        customer: str = "acme",
+        heard: datetime | None = None,
+    ) -> str:
+        return self.listed("person.left.v1", at, heard, customer=customer, person={"id": id})
+
+    def ended(self, at: datetime, heard: datetime | None = None, customer: str = "acme") -> str:
+        return self.listed("customer.ended.v1", at, heard, customer=customer)
 
     def required(
         self, id: str = "r", at: datetime | None = None, heard: datetime | None = None, **said: str
@@ -60,6 +69,17 @@ class Script:
         if "certificate" not in data or wire == "training.completed.v1":
             data.setdefault("course", "plain")
         return self._line("intake.training", wire, at, heard or at, data)
+
+    def unmade(
+        self, at: datetime, heard: datetime | None = None, named: str | None = None, **data: Any
+    ) -> str:
+        """A completion is withdrawn: the one with the cause that is named, else by run."""
+        if named:
+            data["withdraws"] = named.rsplit("#", 1)[1]
+        return self.told("training.completion.withdrawn.v1", at, heard, **data)
+
+    def regraded(self, at: datetime, heard: datetime | None = None, **data: Any) -> str:
+        return self.told("training.score.regraded.v1", at, heard, **data)
 
     def _line(
         self, topic: str, wire: str, at: datetime, heard: datetime, data: dict[str, Any]

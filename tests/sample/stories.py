@@ -8,7 +8,7 @@ from .world import DAY, HOUR, MINUTE, SECOND, Learner, midnight
 Story = Callable[[Learner, datetime], None]
 
 
-def _begin(learner: Learner, at: datetime, modules: int) -> datetime:
+def begin(learner: Learner, at: datetime, modules: int) -> datetime:
     """Enrolled, started, some modules done at an even pace: when the last of it was."""
     at = learner.enrol(at)
     at = learner.start(learner.later(at, 0.02, 1))
@@ -17,9 +17,9 @@ def _begin(learner: Learner, at: datetime, modules: int) -> datetime:
     return at
 
 
-def _through(learner: Learner, at: datetime) -> datetime:
+def through(learner: Learner, at: datetime) -> datetime:
     """All modules: when the last was done."""
-    return _begin(learner, at, learner.course.size)
+    return begin(learner, at, learner.course.size)
 
 
 def _rest(learner: Learner, at: datetime, done: int) -> datetime:
@@ -34,7 +34,7 @@ def _anew(learner: Learner) -> Learner:
     return Learner(learner.play, learner.person, learner.course, registration)
 
 
-def _pass(learner: Learner, at: datetime, attempt: int | None = None) -> datetime:
+def finish(learner: Learner, at: datetime, attempt: int | None = None) -> datetime:
     """Passed the exam, and, in a certification course, holds the certificate."""
     score = learner.score(passed=True)
     if learner.course.certificate is None:
@@ -59,13 +59,13 @@ def _pass(learner: Learner, at: datetime, attempt: int | None = None) -> datetim
 
 
 def finishes(learner: Learner, at: datetime) -> None:
-    at = _through(learner, at)
-    _pass(learner, learner.later(at, 0.1, 2))
+    at = through(learner, at)
+    finish(learner, learner.later(at, 0.1, 2))
 
 
 def is_under_way(learner: Learner, at: datetime) -> None:
     done = learner.play.rng.randrange(0, learner.course.size)
-    _begin(learner, at, done)
+    begin(learner, at, done)
 
 
 def is_enrolled_only(learner: Learner, at: datetime) -> None:
@@ -76,47 +76,47 @@ def skips_the_start(learner: Learner, at: datetime) -> None:
     """A module implies the start."""
     at = learner.module(1, at)
     at = _rest(learner, at, 1)
-    _pass(learner, learner.later(at, 0.1, 2))
+    finish(learner, learner.later(at, 0.1, 2))
 
 
 def retries(learner: Learner, at: datetime) -> None:
     """Failed, then passed, by number of attempt."""
-    at = _through(learner, at)
+    at = through(learner, at)
     failures = learner.play.rng.randrange(1, 3)
     for attempt in range(1, failures + 1):
         at = learner.fail(
             learner.later(at, 0.2, 2), score=learner.score(passed=False), attempt=attempt
         )
-    at = _pass(learner, learner.later(at, 1, 4), attempt=failures + 1)
+    at = finish(learner, learner.later(at, 1, 4), attempt=failures + 1)
     learner.play.covers("fail then pass", at)
 
 
 def retries_unnumbered(learner: Learner, at: datetime) -> None:
     """Failed twice on different days without a number, then passed."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.fail(learner.later(at, 1.1, 2), score=learner.score(passed=False))
     at = learner.fail(learner.later(at, 1.1, 2))
-    at = _pass(learner, learner.later(at, 1.1, 3))
+    at = finish(learner, learner.later(at, 1.1, 3))
     learner.play.covers("fail then pass", at)
 
 
 def fails_and_leaves_it(learner: Learner, at: datetime) -> None:
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     learner.fail(learner.later(at, 0.2, 2), score=learner.score(passed=False), attempt=1)
 
 
 def returns(learner: Learner, at: datetime) -> None:
     """Stalls, comes back and finishes."""
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     at = learner.module(2, learner.later(at + learner.course.patience, 0.2, 4))
     learner.play.covers("return", at)
     at = _rest(learner, at, 2)
-    _pass(learner, learner.later(at, 0.1, 2))
+    finish(learner, learner.later(at, 0.1, 2))
 
 
 def stalls_twice(learner: Learner, at: datetime) -> None:
     patience = learner.course.patience
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     at = learner.module(2, learner.later(at + patience, 0.2, 2))
     learner.play.covers("return", at)
     at = learner.start(learner.later(at, 0.2, 1))
@@ -126,27 +126,27 @@ def stalls_twice(learner: Learner, at: datetime) -> None:
 
 
 def is_finished_by_the_exam_after_a_stall(learner: Learner, at: datetime) -> None:
-    at = _begin(learner, at, 2)
-    at = _pass(learner, learner.later(at + learner.course.patience, 0.3, 5))
+    at = begin(learner, at, 2)
+    at = finish(learner, learner.later(at + learner.course.patience, 0.3, 5))
     learner.play.covers("return", at)
 
 
 def was_not_silent(learner: Learner, at: datetime) -> None:
     """A module, reported days late, shows that the alert was wrong."""
     play = learner.play
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     due = at + learner.course.patience
     told = due + play.rng.uniform(2, 40) * HOUR
     at = learner.module(2, at + learner.course.patience * play.rng.uniform(0.3, 0.9), heard=told)
     play.covers("late withdrawal", told)
     if play.rng.random() < 0.5:
         at = _rest(learner, max(at, told), 2)
-        _pass(learner, learner.later(at, 0.1, 2))
+        finish(learner, learner.later(at, 0.1, 2))
 
 
 def had_finished(learner: Learner, at: datetime) -> None:
     """A completion just before the deadline is heard after it."""
-    at = _begin(learner, at, 2)
+    at = begin(learner, at, 2)
     due = at + learner.course.patience
     told = due + learner.play.rng.uniform(3, 20) * HOUR
     at = learner.complete(due - 2 * HOUR, score=learner.score(passed=True), heard=told)
@@ -154,7 +154,7 @@ def had_finished(learner: Learner, at: datetime) -> None:
 
 
 def had_withdrawn(learner: Learner, at: datetime) -> None:
-    at = _begin(learner, at, 2)
+    at = begin(learner, at, 2)
     due = at + learner.course.patience
     learner.withdraw(due - 5 * HOUR, heard=due + 9 * HOUR)
     learner.play.covers("late withdrawal", due + 9 * HOUR)
@@ -162,20 +162,20 @@ def had_withdrawn(learner: Learner, at: datetime) -> None:
 
 def is_back_exactly_at_the_deadline(learner: Learner, at: datetime) -> None:
     """Too late by nothing: a stall recorded and resolved at once, without a card."""
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     at = learner.module(2, at + learner.course.patience, heard=at + learner.course.patience)
     learner.module(3, learner.later(at, 1, 3))
 
 
 def is_back_just_in_time(learner: Learner, at: datetime) -> None:
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     at = learner.module(2, at + learner.course.patience - timedelta(milliseconds=1))
     learner.module(3, learner.later(at, 1, 3))
 
 
 def is_heard_on_the_hour(learner: Learner, at: datetime) -> None:
     """Heard exactly at the end of the step that the deadline lies in: no stall."""
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     due = at + learner.course.patience
     hour = due.replace(minute=0, second=0, microsecond=0) + HOUR
     at = learner.module(2, due - 20 * MINUTE, heard=hour)
@@ -194,7 +194,7 @@ def is_heard_all_at_once(learner: Learner, at: datetime) -> None:
 
 def stall_is_told_twice(learner: Learner, at: datetime) -> None:
     """A second LMS tells the last activity too, once before and once while the alert is open."""
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     at = learner.module(2, learner.later(at, 0.3, 1))
     learner.module(2, at, source=SECOND, heard=at + 9 * HOUR)
     learner.play.covers("twin", at + 9 * HOUR)
@@ -204,7 +204,7 @@ def stall_is_told_twice(learner: Learner, at: datetime) -> None:
 
 def finishes_twice_told(learner: Learner, at: datetime) -> None:
     """A second LMS tells the completion of the same day, an hour earlier or later."""
-    at = _through(learner, at)
+    at = through(learner, at)
     zone = learner.person.account.zone
     noon = learner.later(at, 1, 2).astimezone(zone).replace(hour=11)
     at = learner.complete(noon.astimezone(UTC), score=learner.score(passed=True))
@@ -215,7 +215,7 @@ def finishes_twice_told(learner: Learner, at: datetime) -> None:
 
 def attempts_twice_told(learner: Learner, at: datetime) -> None:
     """A second LMS tells each attempt by its number, some on another day."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.fail(learner.later(at, 0.2, 1), score=learner.score(passed=False), attempt=1)
     learner.fail(at + HOUR, attempt=1, source=SECOND, heard=at + 3 * HOUR)
     score = learner.score(passed=True)
@@ -237,7 +237,7 @@ def enrolment_twice_told(learner: Learner, at: datetime) -> None:
 
 def grant_twice_told(learner: Learner, at: datetime) -> None:
     """A second issuer tells the grant a day later, under the same number."""
-    at = _through(learner, at)
+    at = through(learner, at)
     number = learner.number()
     last_day = None if learner.course.months else learner.last_day(at, 200)
     at = learner.complete(learner.later(at, 0.1, 1), score=learner.score(passed=True))
@@ -255,15 +255,15 @@ def is_granted_only(learner: Learner, at: datetime) -> None:
 
 
 def is_revoked(learner: Learner, at: datetime) -> None:
-    at = _through(learner, at)
-    _pass(learner, at + HOUR)
+    at = through(learner, at)
+    finish(learner, at + HOUR)
     at = learner.revoke(learner.later(at, 2, 8))
     learner.play.covers("revocation", at)
 
 
 def is_revoked_by_number(learner: Learner, at: datetime) -> None:
     """A revocation of another number changes nothing; of this one, it ends the certificate."""
-    at = _through(learner, at)
+    at = through(learner, at)
     number = learner.number()
     last_day = None if learner.course.months else learner.last_day(at, 250)
     at = learner.complete(at + HOUR, score=learner.score(passed=True))
@@ -275,7 +275,7 @@ def is_revoked_by_number(learner: Learner, at: datetime) -> None:
 
 def is_granted_anew(learner: Learner, at: datetime) -> None:
     """Revoked, then granted again within the week: earned anew."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.complete(at + HOUR, score=learner.score(passed=True))
     at = learner.revoke(learner.later(at, 1, 2))
     learner.play.covers("revocation", at)
@@ -286,7 +286,7 @@ def is_granted_anew(learner: Learner, at: datetime) -> None:
 
 def was_revoked_before(learner: Learner, at: datetime) -> None:
     """A revocation told late, of before the renewal: what was a renewal was earned anew."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.complete(at + HOUR, score=learner.score(passed=True))
     renewed = learner.renew(learner.later(at, 12, 14), last_day=learner.last_day(at, 300))
     learner.revoke(at + 9 * DAY, heard=renewed + 20 * HOUR)
@@ -294,7 +294,7 @@ def was_revoked_before(learner: Learner, at: datetime) -> None:
 
 
 def renews(learner: Learner, at: datetime) -> None:
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.complete(at + HOUR, score=learner.score(passed=True))
     at = learner.grant(at + HOUR, number=learner.number(), last_day=learner.last_day(at, 20))
     at = learner.renew(
@@ -305,7 +305,7 @@ def renews(learner: Learner, at: datetime) -> None:
 
 def renews_by_the_exam(learner: Learner, at: datetime) -> None:
     """Passing once more while the certificate is valid renews it."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.complete(at + HOUR, score=learner.score(passed=True), attempt=1)
     at = learner.complete(learner.later(at, 8, 12), score=learner.score(passed=True), attempt=2)
     learner.grant(at + 3 * HOUR, last_day=learner.last_day(at, 180))
@@ -314,7 +314,7 @@ def renews_by_the_exam(learner: Learner, at: datetime) -> None:
 
 def renewal_is_told_late(learner: Learner, at: datetime) -> None:
     """The lapse was seen before the renewal was heard: the card is mended again."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.complete(at + HOUR, score=learner.score(passed=True))
     last_day = learner.last_day(at, 12)
     learner.grant(at + HOUR, number=learner.number(), last_day=last_day)
@@ -326,7 +326,7 @@ def renewal_is_told_late(learner: Learner, at: datetime) -> None:
 
 def lapses(learner: Learner, at: datetime) -> None:
     """The certificate lapses; she enrols again, and earns it anew."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.complete(at + HOUR, score=learner.score(passed=True))
     last_day = learner.last_day(at, learner.play.rng.randrange(9, 16))
     learner.grant(at + HOUR, number=learner.number(), last_day=last_day)
@@ -334,13 +334,13 @@ def lapses(learner: Learner, at: datetime) -> None:
     learner.play.covers("lapse", at)
     if learner.play.rng.random() < 0.6:
         again = _anew(learner)
-        at = _begin(again, learner.later(at, 0.5, 2), 2)
-        _pass(again, learner.later(at, 0.5, 3))
+        at = begin(again, learner.later(at, 0.5, 2), 2)
+        finish(again, learner.later(at, 0.5, 3))
 
 
 def earns_anew_as_it_lapses(learner: Learner, at: datetime) -> None:
     """A grant minutes after the lapse, heard before a tick has seen it."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.complete(at + HOUR, score=learner.score(passed=True))
     last_day = learner.last_day(at, 10)
     learner.grant(at + HOUR, number=learner.number(), last_day=last_day)
@@ -352,7 +352,7 @@ def earns_anew_as_it_lapses(learner: Learner, at: datetime) -> None:
 
 def held_it_before(learner: Learner, at: datetime) -> None:
     """A grant of last year, told late: what looked earned was a renewal."""
-    at = _through(learner, at)
+    at = through(learner, at)
     at = learner.complete(at + HOUR, score=learner.score(passed=True))
     told = at + 4 * DAY
     learner.grant(at - 200 * DAY, last_day=learner.last_day(at, 5), heard=told)
@@ -362,7 +362,7 @@ def held_it_before(learner: Learner, at: datetime) -> None:
 def withdraws_and_enrols_again(learner: Learner, at: datetime) -> None:
     """A second run; a module of the first is told late, and one done while withdrawn again."""
     again = _anew(learner)
-    at = _begin(learner, at, 2)
+    at = begin(learner, at, 2)
     between = at + HOUR
     at = learner.withdraw(learner.later(at, 1, 3))
     learner.module(1, at + HOUR)
@@ -372,21 +372,21 @@ def withdraws_and_enrols_again(learner: Learner, at: datetime) -> None:
     at = again.module(1, learner.later(at, 0.3, 2))
     if learner.play.rng.random() < 0.5:
         at = _rest(again, at, 1)
-        _pass(again, learner.later(at, 0.1, 2))
+        finish(again, learner.later(at, 0.1, 2))
 
 
 def registers_again(learner: Learner, at: datetime) -> None:
     """Finishes, and takes the course a second time under another registration."""
     learner.registration = learner.registration or f"reg-{learner.number()}"
-    at = _through(learner, at)
-    at = _pass(learner, at + HOUR)
-    _begin(_anew(learner), learner.later(at, 9, 12), 2)
+    at = through(learner, at)
+    at = finish(learner, at + HOUR)
+    begin(_anew(learner), learner.later(at, 9, 12), 2)
 
 
 def enrols_twice_while_stalled(learner: Learner, at: datetime) -> None:
     """An enrolment without an ending before it is neither a new run nor activity."""
     learner.registration = None
-    at = _begin(learner, at, 2)
+    at = begin(learner, at, 2)
     at = learner.enrol(learner.later(at + learner.course.patience, 0.3, 2))
     at = learner.module(3, learner.later(at, 3, 5))
     learner.play.covers("return", at)
@@ -398,21 +398,21 @@ def is_waived(learner: Learner, at: datetime) -> None:
 
 
 def is_waived_after_a_stall(learner: Learner, at: datetime) -> None:
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     at = learner.waive(learner.later(at + learner.course.patience, 1, 4))
     learner.play.covers("return", at)
 
 
 def withdraws_after_a_stall(learner: Learner, at: datetime) -> None:
-    at = _begin(learner, at, 1)
+    at = begin(learner, at, 1)
     at = learner.withdraw(learner.later(at + learner.course.patience, 1, 4))
     learner.play.covers("return", at)
 
 
 def finishes_and_looks_again(learner: Learner, at: datetime) -> None:
     """A module repeated after the completion re-opens nothing."""
-    at = _through(learner, at)
-    at = _pass(learner, at + HOUR)
+    at = through(learner, at)
+    at = finish(learner, at + HOUR)
     learner.module(1, learner.later(at, 1, 3))
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,8 @@ import pytest
 
 from schemas.envelope import Unreadable, parse
 from schemas.exports import EXPORTS
+from tests.sample.courses import is_gone
+from tests.sample.directory import Fact
 from tests.sample.generate import OF_TEAMS, REQUIRED, instant, put_in_order, write
 from tests.sample.replay import Replay, Shift
 from tests.sample.rows import rows, summary
@@ -41,6 +43,7 @@ ENDS = (
 class Sample:
     play: Play
     replay: Replay
+    cases: Counter[str]
 
 
 @pytest.fixture(scope="module", params=range(len(SEEDS)), ids=lambda number: f"seed-{number}")
@@ -51,7 +54,7 @@ def sample(request: pytest.FixtureRequest) -> Sample:
     play = write(seed, 4, 60, end)
     replay = Replay()
     replay.play([json.loads(line.text(), parse_float=Decimal) for line in play.lines])
-    return Sample(play, replay)
+    return Sample(play, replay, counted(replay))
 
 
 def counted(replay: Replay) -> Counter[str]:
@@ -93,7 +96,59 @@ def counted(replay: Replay) -> Counter[str]:
             if reason == "unknown" and event.wire == "training.started.v1"
         }
     )
-    return cases + of_teams(replay)
+    return cases + of_corrections(replay) + of_accounts(replay) + of_teams(replay)
+
+
+def of_corrections(replay: Replay) -> Counter[str]:
+    """The cases of what was withdrawn or regraded, and came out otherwise for it."""
+    cases: Counter[str] = Counter()
+    for key, enrolment in replay.enrolments.items():
+        for by in enrolment.taken.values():
+            cases["withdrawn by name"] += any(fact.retracts is not None for fact in by)
+            cases["withdrawn by run"] += any(fact.retracts is None for fact in by)
+        for run in replay.runs(key):
+            for fact in run.regrades:
+                for cluster in run.attempts("completed"):
+                    if enrolment.certificate and cluster.regraded == fact.score:
+                        before = fact.heard < min(one.heard for one in cluster.facts)
+                        cases["regraded before" if before else "regraded after"] += 1
+    for certificate in replay.certificates.values():
+        cases["certificate taken back"] += certificate.facts != certificate.told
+    for alert in replay.alerts:
+        if alert.kind == "training_abandoned" and alert.opened_again:
+            customer, person, course = alert.key
+            cases["stall again"] += bool(replay.enrolments[customer, person, course].taken)
+    return cases
+
+
+def of_accounts(replay: Replay) -> Counter[str]:
+    """The cases of accounts that end, and of people in several."""
+    cases: Counter[str] = Counter()
+    for ends in replay.ends.values():
+        closed = {one.kind for one in replay.alerts if one.causes & {end.cause for end in ends}}
+        cases["account ended"] += {"training_abandoned", "team_milestone"} <= closed
+    did: dict[str, dict[str, list[Fact]]] = {}
+    for (customer, person, _), enrolment in replay.enrolments.items():
+        did.setdefault(person, {}).setdefault(customer, []).extend(enrolment.facts)
+    for person, facts in did.items():
+        moves = {customer: replay.moves_of((customer, person)) for customer in facts}
+        there = [customer for customer in facts if not is_gone(moves[customer])]
+        cases["two accounts"] += len(there) > 1
+        cases["returned"] += any(
+            (one.kind, other.kind) == ("left", "joined") and facts[customer][-1].time > one.time
+            for customer in facts
+            for one, other in pairwise(moves[customer])
+        )
+        cases["moved with a past"] += any(
+            left.kind == "left" and facts[old][0].time < left.time < facts[new][-1].time
+            for old, new in permutations(facts, 2)
+            for left in moves[old]
+            if new in there
+        )
+    cases["ambiguous"] = sum(reason == "ambiguous" for _, reason in replay.waiting)
+    placed = [event for event, reason in replay.released if reason == "ambiguous"]
+    cases["no longer ambiguous"] = len({str(event.data["person"]) for event in placed})
+    return cases
 
 
 def of_teams(replay: Replay) -> Counter[str]:
@@ -116,8 +171,11 @@ def of_teams(replay: Replay) -> Counter[str]:
         cases["role change"] += shift.fact.kind == "moved"
         cases["leaver"] += turned and shift.fact.kind == "left"
         cases["silent waiver"] += silent and shift.fact.kind == "waived"
+        cases["team corrected"] += (
+            shift.was_complete and shift.fact.kind == "retracted" and shift.fact.cause in causes
+        )
         if shift.fact.kind in ("left", "joined"):
-            went.setdefault(shift.person, set()).add((shift.fact.kind, shift.customer))
+            went.setdefault(shift.fact.person, set()).add((shift.fact.kind, shift.customer))
     cases["later requirement"] = len(later)
     cases["move between accounts"] = sum(
         any(("left", one) in moves for _, one in moves)
@@ -129,7 +187,7 @@ def of_teams(replay: Replay) -> Counter[str]:
 
 @pytest.mark.parametrize("case", [*REQUIRED, *OF_TEAMS])
 def test_every_required_case_comes_out_three_times(sample: Sample, case: str) -> None:
-    assert counted(sample.replay)[case] >= 3
+    assert sample.cases[case] >= 3
 
 
 def test_records_of_many_kinds_are_refused_and_all_others_are_readable(sample: Sample) -> None:
@@ -189,7 +247,7 @@ def test_no_two_people_decide_on_one_requirement_of_an_account_in_a_step(sample:
     ]
     assert len(decided) >= 30
     for together in decided:
-        assert len({shift.person for shift in together}) == 1, together
+        assert len({shift.whom for shift in together}) == 1, together
     said = {line.step for line in sample.play.lines if line.requires}
     assert not said & {line.step for line in sample.play.lines if line.about}
 

@@ -318,7 +318,7 @@ def test_a_requirement_of_nothing_and_a_customer_that_ended_have_no_coverage() -
     assert set(covered(script)) == {"s"}
     script.listed("customer.ended.v1", NOON + 39 * DAY, customer="acme")
     assert covered(script) == {}
-    assert team(script) is not None
+    assert team(script) is None
 
 
 @pytest.mark.parametrize(

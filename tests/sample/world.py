@@ -225,6 +225,12 @@ class Play:
         event = self.event("customer.described.v1", at, data, source=CRM)
         self.deliver(heard, DIRECTORY, account.id, event=event)
 
+    def close(self, account: Account, at: datetime, heard: datetime, people: list[Person]) -> None:
+        """The directory says that an account has ended."""
+        event = self.event("customer.ended.v1", at, {"customer": account.id}, source=CRM)
+        about = [person.id for person in people]
+        self.deliver(heard, DIRECTORY, account.id, event=event, about=about)
+
     def teach(self, course: Course, at: datetime, heard: datetime) -> None:
         """The catalogue lists a course."""
         data: Json = {
@@ -329,7 +335,10 @@ class Play:
 
 
 class Learner:
-    """A person in a course; each verb tells of one fact, and answers when it happened."""
+    """A person in a course; each verb tells of one fact, and answers when it happened.
+
+    `told` is the id of the event told last.
+    """
 
     def __init__(
         self, play: Play, person: Person, course: Course, registration: str | None = None
@@ -339,6 +348,7 @@ class Learner:
         self.course = course
         self.registration = registration
         self.customer: str | None = None
+        self.told = ""
 
     def later(self, at: datetime, least: float, most: float) -> datetime:
         return self.play.later(self.person, at, least, most)
@@ -364,6 +374,7 @@ class Learner:
                 body["registration"] = self.registration
         body |= {name: value for name, value in data.items() if value is not None}
         event = self.play.event(wire, at, body, source=source, id=id)
+        self.told = event["id"]
         told = self.play.hearing(self.person, at) if heard is None else heard
         self.play.deliver(told, TRAINING, self.person.id, event=event, about=[self.person.id])
         return at
@@ -388,6 +399,14 @@ class Learner:
 
     def waive(self, at: datetime, **how: Any) -> datetime:
         return self.tell("training.waived.v1", at, **how)
+
+    def retract(self, at: datetime, **how: Any) -> datetime:
+        """She had not completed it: that event (`withdraws`), that attempt, or this run."""
+        return self.tell("training.completion.withdrawn.v1", at, **how)
+
+    def regrade(self, at: datetime, **how: Any) -> datetime:
+        how.setdefault("score", self.score(passed=True))
+        return self.tell("training.score.regraded.v1", at, **how)
 
     def grant(self, at: datetime, **how: Any) -> datetime:
         return self._certify("certificate.granted.v1", at, **how)

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from prometheus_client import REGISTRY
 from psycopg.types.json import Jsonb
 
 from schemas.alerts import TRAINING_ABANDONED
@@ -22,6 +23,7 @@ from schemas.ids import ident
 from streams import database, logs
 from streams.sender import Pace, Sender, Timing
 from streams.settings import Settings, load
+from tests.local_slack import LocalSlack
 from tests.streams.system import Running
 
 RAISED = datetime(2026, 1, 22, 12, tzinfo=UTC)
@@ -54,6 +56,20 @@ class Desk:
                 "INSERT INTO customer_facts (customer, source_id, at, name, csm_email)"
                 " VALUES (%s, 'd#1', %s, %s, %s)",
                 (name, RAISED, name.capitalize(), csm),
+            )
+
+    def require(self, count: int) -> None:
+        """Ask so many courses of everyone, as Acme's five people have heard."""
+        with self.connect() as connection:
+            connection.execute(
+                "INSERT INTO requirement_facts (requirement, source_id, at, target_kind, target)"
+                " SELECT 'r' || n, 'd#1', %s, 'course', 'c' || n FROM generate_series(1, %s) AS n"
+                " ON CONFLICT DO NOTHING",
+                (RAISED, count),
+            )
+            connection.execute(
+                "INSERT INTO teams VALUES ('acme', 'any', 'any', 5, 0, 0, 0, '[]')"
+                " ON CONFLICT DO NOTHING"
             )
 
     def alert(self, customer: str = "acme", number: int = 1, desired: int = 1) -> UUID:
@@ -132,6 +148,31 @@ class Desk:
             {**os.environ, **self.env, "FAILPOINT": failpoint},
             self.folder / "sender.log",
         )
+
+
+def cards(slack: LocalSlack, alert: UUID | None = None) -> list[dict[str, Any]]:
+    """The cards that stand in Slack, wherever; those of one alert or all."""
+    said = [
+        message for one in slack.get("_control/messages")["channels"] for message in one["messages"]
+    ]
+    return [
+        message
+        for message in said
+        if alert is None or message["metadata"]["event_payload"]["delivery_id"] == str(alert)
+    ]
+
+
+def calls(slack: LocalSlack, method: str) -> list[dict[str, Any]]:
+    return [call for call in slack.get("_control/calls") if call["method"] == method]
+
+
+def struck(slack: LocalSlack) -> list[int]:
+    """How often each fault that was ordered did strike."""
+    return [fault["struck"] for fault in slack.get("_control/faults")]
+
+
+def unsettled() -> float:
+    return REGISTRY.get_sample_value("laurel_deliveries_total", {"outcome": "unsettled"}) or 0
 
 
 async def send(settings: Settings, done: Callable[[], object], pace: Pace) -> None:

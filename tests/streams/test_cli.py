@@ -1,5 +1,6 @@
 """Does the command line do what it is asked, and say in one line what is wrong and where?"""
 
+import hashlib
 import json
 import os
 import re
@@ -84,7 +85,7 @@ COMMANDS = dict(leaves(cli.parser()))
 
 def test_there_is_every_command_of_the_document() -> None:
     said = "worker publish play topics migrate positions dead-letters quarantine park rebuild"
-    wanted = {*said.split(), "explain", "export", "settings"}
+    wanted = {*said.split(), "explain", "export", "settings", "serve", "tokens", "describe"}
     assert {words[0] for words in COMMANDS} == wanted
 
 
@@ -195,6 +196,7 @@ PLAYED = {"deliver_at": "2026-03-02T09:00:00Z", "topic": "intake.training", "eve
     [
         "topics",
         "worker engine",
+        "serve",
         "publish -",
         "publish EVENTS",
         "play PLAY",
@@ -244,6 +246,8 @@ def test_a_broker_out_of_reach_is_named(words: str, laurel: Laurel, tmp_path: Pa
         ("quarantine show d1", "d1 is a dead letter"),
         ("dead-letters replay d1 d", "'d' names no row"),
         ("explain last", "'last' is no UUID"),
+        ("tokens make Academy", "NAME 'Academy'"),
+        ("tokens make academy --source urn:*:x", "--source 'urn:*:x'"),
     ],
 )
 def test_a_wrong_word_is_named_without_kafka_and_postgres(
@@ -499,3 +503,28 @@ def test_a_waiting_event_is_assigned_to_an_account_that_is_known(
     assert (said.code, said.err) == (0, "")
     assert waiting.rows("SELECT customer, person FROM routes") == [("acme", "somebody")]
     assert statuses(waiting) == ["releasing", "waiting", "waiting"]
+
+
+def test_a_token_is_shown_once_and_only_its_hash_is_kept(system: System, laurel: Laurel) -> None:
+    made = laurel("tokens", "make", "academy", "--source", "urn:lms:*", env=system.env)
+    assert made.code == 0
+    secret = made.out.strip().removeprefix("laurel_academy_")
+    assert len(secret) == 43
+    ((kept,),) = system.rows("SELECT to_jsonb(t)::text FROM tokens t")
+    assert secret not in kept
+    assert hashlib.sha256(secret.encode()).hexdigest() in kept
+    again = laurel("tokens", "make", "academy", env=system.env)
+    assert (again.code, again.out) == (2, "")
+    assert "revoke it first" in again.err
+
+
+def test_tokens_are_listed_and_taken_back(system: System, laurel: Laurel) -> None:
+    laurel("tokens", "make", "academy", "--source", "urn:lms:*", "--source", "a", env=system.env)
+    laurel("tokens", "make", "crm", env=system.env)
+    rows = [line.split() for line in laurel("tokens", "list", env=system.env).out.splitlines()[1:]]
+    assert [(row[0], row[2:]) for row in rows] == [("academy", ["urn:lms:*", "a"]), ("crm", ["*"])]
+    assert laurel("tokens", "revoke", "crm", env=system.env).code == 0
+    assert "crm" not in laurel("tokens", "list", env=system.env).out
+    refused = laurel("tokens", "revoke", "crm", env=system.env)
+    assert refused.code == 2
+    assert "there is no token 'crm'" in refused.err

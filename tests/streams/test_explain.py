@@ -1,12 +1,14 @@
 """Does `laurel explain` say what made each version of an alert, and what became of its card?"""
 
 import re
+from uuid import UUID
 
 import pytest
 
 from projections.migrate import migrate
 from streams import cli, database
 from streams.settings import Settings, load
+from streams.slack import reply_id
 
 ALERT = "3f1c6f0e-3a5b-5c1e-8a52-0c7a6fbb3d61"
 
@@ -90,6 +92,19 @@ def test_what_became_of_the_card_is_said(
     text = explain(capsys)
     assert said in text
     assert ("is_archived" in text) == ("is_archived" in row)
+
+
+def test_what_became_of_the_reply_in_its_thread_is_said(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.connect(settings) as connection:
+        connection.execute(
+            "INSERT INTO deliveries (alert, customer, looked, desired, posted, state, attempts, ts,"
+            f" outcome, thread_of) VALUES ('{ALERT}', 'acme', 0, 1, 1, 'sent', 0, '17.5', 'ok',"
+            f" NULL), ('{reply_id(UUID(ALERT))}', 'acme', 0, 1, 1, 'replied', 0, '17.6', 'ok',"
+            f" '{ALERT}')"
+        )
+    assert re.search(r"^reply +replied, 17\.6; ", explain(capsys), re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -1,68 +1,22 @@
 """Does each card reach Slack once, whatever Slack or the sender does meanwhile?"""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from prometheus_client import REGISTRY
 
 from projections.migrate import migrate
 from streams.sender import Pace
 from tests.local_slack import LocalSlack
-from tests.streams.sending import Desk
+from tests.streams.sending import Desk, calls, cards, struck, unsettled
 from tests.streams.system import wait_for
-
-
-@pytest.fixture(scope="module")
-def slack() -> Iterator[LocalSlack]:
-    with LocalSlack("--rate-limits", "off") as program:
-        yield program
-
-
-@pytest.fixture
-def desk(database: str, slack: LocalSlack, tmp_path: Path) -> Desk:
-    """An empty database, and a Slack where nothing was said; carla is Acme's CSM."""
-    migrate(database)
-    for what in ("messages", "faults", "calls"):
-        slack.clear(what)
-    slack.control("users", {"email": "carla@laurel.test", "name": "Carla"})
-    made = Desk(database, slack.api, tmp_path, slack.channel("general"))
-    made.customer("acme", "carla@laurel.test")
-    return made
 
 
 def direct(slack: LocalSlack) -> str:
     """The id of the direct messages with Carla."""
     channels = slack.get("_control/messages")["channels"]
     return next((one["id"] for one in channels if one["email"] == "carla@laurel.test"), "none")
-
-
-def cards(slack: LocalSlack, alert: UUID | None = None) -> list[dict[str, Any]]:
-    """The cards that stand in Slack, wherever; those of one alert or all."""
-    said = [
-        message for one in slack.get("_control/messages")["channels"] for message in one["messages"]
-    ]
-    return [
-        message
-        for message in said
-        if alert is None or message["metadata"]["event_payload"]["delivery_id"] == str(alert)
-    ]
-
-
-def calls(slack: LocalSlack, method: str) -> list[dict[str, Any]]:
-    return [call for call in slack.get("_control/calls") if call["method"] == method]
-
-
-def struck(slack: LocalSlack) -> list[int]:
-    """How often each fault that was ordered did strike."""
-    return [fault["struck"] for fault in slack.get("_control/faults")]
-
-
-def unsettled() -> float:
-    return REGISTRY.get_sample_value("laurel_deliveries_unsettled_total") or 0
 
 
 def test_a_card_is_posted_to_the_csm_and_the_ledger_knows_where(

@@ -73,3 +73,48 @@ def test_replies_are_counted_at_their_parent_and_are_not_in_history(client: WebC
     assert (read["text"], read["reply_count"]) == ("parent", 2)
     lost = {"channel": "general", "text": "t", "thread_ts": "1.000001"}
     assert refused(client.chat_postMessage, **lost)[0] == "thread_not_found"
+    nowhere = {"channel": parent["channel"], "ts": "1.000001"}
+    assert refused(client.conversations_replies, **nowhere)[0] == "thread_not_found"
+
+
+def test_a_thread_comes_oldest_first_behind_its_parent_page_by_page(client: WebClient) -> None:
+    parent = client.chat_postMessage(channel="general", text="parent")
+    client.chat_postMessage(channel="general", text="beside")
+    said = [
+        client.chat_postMessage(channel="general", text=str(n), thread_ts=parent["ts"])
+        for n in range(5)
+    ]
+    thread = {"channel": parent["channel"], "ts": parent["ts"]}
+    pages = client.conversations_replies(**thread, limit=2)
+    assert [texts(page) for page in pages] == [
+        ["parent", "0", "1"],
+        ["parent", "2", "3"],
+        ["parent", "4"],
+    ]
+    later = client.conversations_replies(**thread, oldest=said[2]["ts"])
+    assert texts(later) == ["parent", "3", "4"]
+    assert later["messages"][0]["latest_reply"] == said[4]["ts"]
+    assert later["messages"][1]["thread_ts"] == parent["ts"]
+
+
+def test_a_reply_keeps_its_metadata_to_itself_like_any_message(client: WebClient) -> None:
+    parent = client.chat_postMessage(channel="general", text="parent")
+    metadata = {"event_type": "alert", "event_payload": {"delivery_id": "d-9"}}
+    client.chat_postMessage(
+        channel="general", text="reply", thread_ts=parent["ts"], metadata=metadata
+    )
+    thread = {"channel": parent["channel"], "ts": parent["ts"]}
+    assert "d-9" not in json.dumps(client.conversations_replies(**thread).data)
+    whole = client.conversations_replies(**thread, include_all_metadata=True)
+    assert whole["messages"][1]["metadata"] == metadata
+
+
+def test_a_thread_lags_only_when_that_is_ordered(slack: LocalSlack, client: WebClient) -> None:
+    parent = client.chat_postMessage(channel="general", text="parent")
+    client.chat_postMessage(channel="general", text="reply", thread_ts=parent["ts"])
+    thread = {"channel": parent["channel"], "ts": parent["ts"]}
+    slack.control("faults", {"do": "lag", "seconds": 60})
+    assert texts(client.conversations_replies(**thread)) == ["parent", "reply"]
+    slack.control("faults", {"do": "lag", "seconds": 60, "method": "conversations.replies"})
+    assert texts(client.conversations_replies(**thread)) == ["parent"]
+    assert texts(client.conversations_replies(**thread)) == ["parent", "reply"]

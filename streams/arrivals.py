@@ -1,0 +1,176 @@
+"""What came in lately, by whatever door, and what became of it?
+
+The ends of the intake topics say what came; Postgres says what became of it: a record below
+intake's position that was not set aside has been forwarded.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.envelope import from_epoch_ms
+from schemas.topics import INTAKE, QUARANTINE_ROW
+
+from .database import Connection
+from .set_aside import Kind, parse_name
+from .settings import Settings
+
+ANSWER_WITHIN = 5.0
+
+
+class TopicsUnread(Exception):
+    """Kafka did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record of an intake topic, in its producer's words, empty where they cannot be read.
+
+    `copy_of`: the row out of which it was published again.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    heard: datetime
+    source: str
+    id: str
+    type: str
+    copy_of: tuple[Kind, int] | None
+
+
+Became = Literal[
+    "on its way", "forwarded", "waiting", "dead letter", "sent on again", "discarded", "expired"
+]
+
+_BECAME: dict[tuple[Kind, str], Became] = {
+    ("q", "waiting"): "waiting",
+    ("d", "waiting"): "dead letter",
+    ("q", "releasing"): "sent on again",
+    ("d", "replaying"): "sent on again",
+}
+"""By a row's kind and status; the other statuses are words of ours already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of an arrival and, if it was set aside, its row, the reason and the detail."""
+
+    became: Became
+    row: str = ""
+    reason: str = ""
+    detail: str = ""
+
+
+async def lately(settings: Settings, most: int) -> list[Arrival]:
+    """The last records of all intake topics together, the newest first; raises `TopicsUnread`."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+    )
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await consumer.start()
+            records = await _last(consumer, settings, most)
+    except (KafkaError, TimeoutError) as fault:
+        raise TopicsUnread(f"Kafka does not answer: {type(fault).__name__}") from None
+    finally:
+        await consumer.stop()
+    prefix = len(settings.laurel_prefix)
+    records.sort(key=lambda record: (record.timestamp, record.offset), reverse=True)
+    return [_arrival(record, record.topic[prefix:]) for record in records[:most]]
+
+
+async def _last(consumer: AIOKafkaConsumer, settings: Settings, most: int) -> list[ConsumerRecord]:
+    """The last records of each partition."""
+    places = [
+        TopicPartition(settings.topic(topic), partition)
+        for topic in INTAKE
+        for partition in range(settings.laurel_partitions)
+    ]
+    starts = await consumer.beginning_offsets(places)
+    ends = await consumer.end_offsets(places)
+    waiting = {place for place in places if ends[place] > starts[place]}
+    consumer.assign(list(waiting))
+    for place in waiting:
+        consumer.seek(place, max(starts[place], ends[place] - most))
+    found: list[ConsumerRecord] = []
+    while waiting:
+        for records in (await consumer.getmany(*waiting, timeout_ms=200)).values():
+            found += records
+        waiting = {place for place in waiting if await consumer.position(place) < ends[place]}
+    return found
+
+
+def _arrival(record: ConsumerRecord, topic: str) -> Arrival:
+    try:
+        event = orjson.loads(record.value or b"")
+    except orjson.JSONDecodeError:
+        event = None
+    source, id, kind = (_said(event, name) for name in ("source", "id", "type"))
+    copy_of = None
+    for name, value in record.headers:
+        if name == QUARANTINE_ROW:
+            copy_of = parse_name((value or b"").decode("ascii", "replace"))
+    heard = from_epoch_ms(record.timestamp)
+    return Arrival(topic, record.partition, record.offset, heard, source, id, kind, copy_of)
+
+
+def _said(event: object, name: str) -> str:
+    value = event.get(name) if isinstance(event, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+async def fates(
+    connection: Connection, settings: Settings, arrivals: Sequence[Arrival]
+) -> list[Fate]:
+    """What became of each; who was published again shares the fate of its row."""
+    cursor = await connection.execute(
+        """
+        -- how far has intake come, and what has it set aside?
+        SELECT p.next_offset,
+               q.id, q.status, q.reason, q.detail, d.id, d.status, d.reason, d.detail
+        FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
+             WITH ORDINALITY AS a (topic, partition, "offset", q, d, number)
+        LEFT JOIN positions p
+               ON p.app = 'intake' AND p.topic = a.topic AND p.partition = a.partition
+        LEFT JOIN quarantine q ON q.id = a.q OR a.q IS NULL AND q.topic = a.topic
+                              AND q.partition = a.partition AND q."offset" = a."offset"
+        LEFT JOIN dead_letters d ON d.id = a.d OR a.d IS NULL AND d.topic = a.topic
+                                AND d.partition = a.partition AND d."offset" = a."offset"
+        ORDER BY a.number
+        """,
+        [
+            [settings.topic(arrival.topic) for arrival in arrivals],
+            [arrival.partition for arrival in arrivals],
+            [arrival.offset for arrival in arrivals],
+            _rows(arrivals, "q"),
+            _rows(arrivals, "d"),
+        ],
+    )
+    rows = await cursor.fetchall()
+    return [_fate(arrival.offset, *row) for arrival, row in zip(arrivals, rows, strict=True)]
+
+
+def _rows(arrivals: Iterable[Arrival], kind: Kind) -> list[int | None]:
+    return [
+        arrival.copy_of[1] if arrival.copy_of and arrival.copy_of[0] == kind else None
+        for arrival in arrivals
+    ]
+
+
+def _fate(offset: int, next_offset: int | None, *row: Any) -> Fate:
+    if next_offset is None or offset >= next_offset:
+        return Fate("on its way")
+    sides: tuple[tuple[Kind, tuple[Any, ...]], ...] = ("q", row[:4]), ("d", row[4:])
+    for kind, (id, status, reason, detail) in sides:
+        if id is not None:
+            return Fate(_BECAME.get((kind, status), status), f"{kind}{id}", reason, detail)
+    return Fate("forwarded")

@@ -1,0 +1,121 @@
+"""How do events come in over HTTP? Checked whole, then kept whole, or refused and not taken.
+
+A body is taken or refused as one: 202 only once Kafka has acknowledged all of it. Whatever else is
+answered, the same body may be sent again, for an event is known by its source and id.
+"""
+
+from base64 import b64decode
+from time import monotonic
+
+import orjson
+from aiohttp import web
+
+from handlers.adapters import cloudevents
+from handlers.adapters.delivery import Arrived, Delivery, UnknownFormat
+from schemas import asyncapi, openapi
+from schemas.door import ASYNCAPI_PATH, EVENTS_PATH, JSON, MOST_EVENTS, OPENAPI_PATH
+from schemas.envelope import Fault, Unreadable
+
+from . import tokens
+from .allowance import Allowance
+from .database import Pool
+from .logs import log
+from .outlet import NotKept, Outlet
+from .problems import Refusal
+from .settings import Settings
+from .tokens import Token, TokensUnknown
+
+RETRY_AFTER = 5.0
+"""Seconds after which to try again, when it is Kafka or Postgres that does not answer."""
+
+SECONDS_SAVED = 10
+"""A token that was silent may send so many seconds' worth at once."""
+
+
+class Door:
+    """The API: `POST /api/events`, and the documents that describe it."""
+
+    def __init__(self, settings: Settings, pool: Pool, outlet: Outlet) -> None:
+        self._pool = pool
+        self._outlet = outlet
+        rate = settings.laurel_door_events_per_second
+        self._allowance = Allowance(rate, max(MOST_EVENTS, SECONDS_SAVED * rate))
+        self._documents = {OPENAPI_PATH: openapi.text(), ASYNCAPI_PATH: asyncapi.text()}
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post(EVENTS_PATH, self.take),
+            web.get("/readyz", self.ready),
+            *(web.get(path, self.document) for path in self._documents),
+        ]
+
+    async def document(self, request: web.Request) -> web.Response:
+        """What the door and the topics promise, for programs."""
+        return web.Response(text=self._documents[request.path], content_type=JSON)
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Whether an event that came now could be kept."""
+        faults = await self._outlet.fault(), await tokens.fault(self._pool)
+        why = [fault for fault in faults if fault]
+        return web.json_response({"ready": not why, "why": why}, status=503 if why else 200)
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Keep the events of a body, all or none; raises `Refusal`."""
+        token = await known(self._pool, request)
+        self._spend(token, 1)
+        events = await _read(request)
+        self._spend(token, max(0, len(events) - 1))
+        strange = [
+            Fault(f"{one.pointer}/source", f"token {token.name} may not write this source")
+            for one in events
+            if not token.covers(one.event.source)
+        ]
+        if strange:
+            raise Refusal(403, faults=strange)
+        try:
+            await self._outlet.keep(events)
+        except NotKept as fault:
+            log("not_kept", events=len(events), why=str(fault))
+            raise Refusal(503, f"{fault}.", retry_after=RETRY_AFTER) from None
+        accepted = [{"source": one.event.source, "id": one.event.id} for one in events]
+        body = orjson.dumps({"accepted": accepted})
+        return web.Response(status=202, body=body, content_type=JSON)
+
+    def _spend(self, token: Token, events: int) -> None:
+        seconds = self._allowance.take(token.name, events, monotonic())
+        if seconds:
+            rate = f"{self._allowance.rate:g} events a second"
+            raise Refusal(429, f"Token {token.name} may send {rate}.", retry_after=seconds)
+
+
+async def known(pool: Pool, request: web.Request) -> Token:
+    """The token that came along; raises `Refusal`."""
+    scheme, _, said = request.headers.get("Authorization", "").partition(" ")
+    text = {"bearer": said.strip(), "basic": _password(said)}.get(scheme.lower(), "")
+    try:
+        token = await tokens.find(pool, text)
+    except TokensUnknown as fault:
+        raise Refusal(503, f"{fault}.", retry_after=RETRY_AFTER) from None
+    if token is None:
+        raise Refusal(401)
+    return token
+
+
+def _password(said: str) -> str:
+    """What a browser was told where it asks for a name and a password; any name will do."""
+    try:
+        return b64decode(said).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+async def _read(request: web.Request) -> list[Arrived]:
+    """What the body says; aiohttp raises where it is larger than the application's limit."""
+    body = await request.read()
+    content_type = request.headers.get("Content-Type", "")
+    try:
+        return cloudevents.read(Delivery(content_type, body, list(request.headers.items())))
+    except UnknownFormat as fault:
+        raise Refusal(415, f"{fault}.") from None
+    except Unreadable as fault:
+        raise Refusal(422, faults=fault.faults) from None
