@@ -1,7 +1,8 @@
 """How do batches of one partition stay in order while partitions overlap? One lane each.
 
 A lane is one task and a queue of two batches; the single agent feeds all lanes.
-Lanes are dropped on revocation and before every assignment's seek: what they held is fetched again.
+Lanes are dropped on revocation, which comes before every assignment: what they held is fetched
+again.
 """
 
 import asyncio
@@ -98,9 +99,9 @@ class Lanes:
             lane = self._lanes[batch.tp] = Lane(batch.tp, self._work, self._seek)
         await lane.queue.put(batch)
 
-    async def drop(self, partitions: Iterable[TP] | None = None) -> None:
-        """Drop the lanes of these partitions, or all."""
-        for tp in list(self._lanes if partitions is None else partitions):
+    async def drop(self, partitions: Iterable[TP]) -> None:
+        """Drop the lanes of these partitions."""
+        for tp in partitions:
             lane = self._lanes.pop(tp, None)
             if lane is not None:
                 await lane.drop()
