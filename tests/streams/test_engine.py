@@ -258,8 +258,8 @@ async def _lock_and_move(settings: Settings) -> None:
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 await Store(other, *ACME).lock()
         store = Store(one, *ACME)
-        assert await store.move(0, 3, day(0), day(0))
-        assert not await store.move(0, 5, day(0), day(0))
+        assert await store.move(0, 3, day(0), day(0), 0)
+        assert not await store.move(0, 5, day(0), day(0), 0)
 
 
 async def _work(settings: Settings, *batches: list[Record], sought: bool = False) -> None:
