@@ -190,8 +190,6 @@ class Worker:
 
     async def _starting_points(self, extents: Mapping[TP, Extent]) -> Mapping[TP, int]:
         """Where Postgres says each assigned partition starts; waits a while if it is away."""
-        await self.lanes.drop()
-        self.forget(list(extents))
         try:
             async with asyncio.timeout(SEEK_WITHIN):
                 starts = await _patiently(lambda: self._check(extents))

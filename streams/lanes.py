@@ -1,7 +1,8 @@
 """How do batches of one partition stay in order while partitions overlap? One lane each.
 
 A lane is one task and a queue of two batches; the single agent feeds all lanes.
-Lanes are dropped on revocation and before every assignment's seek: what they held is fetched again.
+Lanes are dropped on revocation, which comes before every assignment: what they held is fetched
+again.
 """
 
 import asyncio
@@ -119,9 +120,9 @@ class Lanes:
         """For how many seconds the records have waited that the lanes work on."""
         return {tp: lane.waited for tp, lane in self._lanes.items()}
 
-    async def drop(self, partitions: Iterable[TP] | None = None) -> None:
-        """Drop the lanes of these partitions, or all."""
-        for tp in list(self._lanes if partitions is None else partitions):
+    async def drop(self, partitions: Iterable[TP]) -> None:
+        """Drop the lanes of these partitions."""
+        for tp in partitions:
             lane = self._lanes.pop(tp, None)
             if lane is not None:
                 await lane.drop()

@@ -26,7 +26,12 @@ from tests import containers
 from tests.conftest import Broker
 
 ROOT = Path(__file__).parents[2]
-GIVEN = {"POSTGRES_PASSWORD": "p", "GRAFANA_PASSWORD": "g", "SLACK_BOT_TOKEN": "xoxb-1"}
+GIVEN = {
+    "POSTGRES_PASSWORD": "p",
+    "GRAFANA_PASSWORD": "g",
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_FALLBACK_CHANNEL": "C1",
+}
 """What whoever starts it has to set."""
 
 IMAGES_OWN = {"CLUSTER_ID", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}

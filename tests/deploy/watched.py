@@ -92,7 +92,7 @@ def watched(kafka: Broker, server: Server, folder: Path) -> Iterator[Watched]:
             folder,
             SLACK_API_URL=slack.api,
             SLACK_BOT_TOKEN="xoxb-local",
-            SLACK_FALLBACK_CHANNEL="general",
+            SLACK_FALLBACK_CHANNEL=slack.channel("general"),
         ) as system,
     ):
         made = Watched(system, [system.start(kind) for kind in ("intake", "engine", "slack")])

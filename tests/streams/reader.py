@@ -1,9 +1,13 @@
 """What does the transport bring? A worker that notes each batch, and folds nothing.
 
 `LOSE=20,30`: batches that hold these offsets are lost once, as a rebalance may lose them.
+`STOP_FLOW=1`: the first records come just when a rebalance has stopped the flow.
+`SEEK_WITHIN=3`: seconds for an assignment.
 """
 
+import asyncio
 import os
+from typing import Any
 
 from faust.types import TP
 
@@ -12,7 +16,7 @@ from streams.lanes import Lanes
 from streams.logs import log
 from streams.settings import Settings, load
 from streams.stop import Beyond, TimelineHole
-from streams.transport import Batch, Record
+from streams.transport import Batch, BatchConsumer, Record
 
 
 class Losing(Lanes):
@@ -29,6 +33,24 @@ class Losing(Lanes):
             await super().put(batch)
 
 
+def stopping_flow(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
+    """A consumer whose flow stops while its first fetch is under way, and goes on at once."""
+
+    class Stopping(consumer):  # type: ignore[misc, valid-type]
+        stopped = False
+
+        async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109
+            fetched, active = await super()._wait_next_records(timeout)
+            if fetched and not self.stopped:
+                self.stopped = True
+                self.stop_flow()
+                asyncio.get_running_loop().call_soon(self.resume_flow)
+                log("flow_stopped")
+            return fetched, active
+
+    return Stopping
+
+
 class Reader(apps.Worker):
     """Takes the engine's place: its topic, its group and its positions."""
 
@@ -37,6 +59,8 @@ class Reader(apps.Worker):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.lanes = Losing(self.take, self._seek)
+        if os.environ.get("STOP_FLOW"):
+            self.app.transport.Consumer = stopping_flow(self.app.transport.Consumer)
 
     async def work(self, tp: TP, records: list[Record], sought: bool) -> None:
         first, last = records[0].offset, records[-1].offset
@@ -63,4 +87,5 @@ class Reader(apps.Worker):
 
 
 if __name__ == "__main__":
+    apps.SEEK_WITHIN = float(os.environ.get("SEEK_WITHIN", apps.SEEK_WITHIN))
     apps.run(Reader(load()))

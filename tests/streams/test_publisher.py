@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 
 from schemas.destination import destination
 from schemas.envelope import Event, Unreadable, parse
 from schemas.incoming import PersonRef, TrainingStarted
 from schemas.topics import EVENT_AT_MOST
-from streams import publisher
+from streams import publisher, topics
 from streams.publisher import Publisher, PublishFailed
 from tests.conftest import Broker, OwnBroker
 from tests.streams.system import System
@@ -131,6 +132,18 @@ def test_an_event_may_be_large_but_not_too_large(system: System) -> None:
             sending.send(golden.ljust(EVENT_AT_MOST + 1))
         sending.send(golden.ljust(EVENT_AT_MOST))
     assert [len(record.value) for record in system.records("intake.training")] == [EVENT_AT_MOST]
+
+
+def test_the_broker_can_tell_a_retry_from_another_event(system: System) -> None:
+    """It numbers the batches of those producers that number them too, and drops what it has."""
+    golden = (GOLDEN / "training.started.v1.json").read_bytes()
+    with Publisher(system.settings) as sending:
+        sent = sending.send(golden).get(timeout=30)
+    place = TopicPartition(sent.topic, sent.partition)
+    client = topics.admin(system.settings)
+    known = client.describe_producers([place])[place].active_producers
+    client.close()
+    assert [producer.last_sequence for producer in known] == [0]
 
 
 def test_what_the_broker_did_not_take_is_reported(

@@ -6,11 +6,13 @@ These are guards of Faust's internals: they fail where another version of it beh
 import itertools
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from schemas.topics import TIMELINE
+from streams.process import STOPPED
 from tests.conftest import Broker
 from tests.streams import rough
 from tests.streams.system import Running, System, wait_for
@@ -85,6 +87,49 @@ def test_reading_starts_where_postgres_says(system: System) -> None:
     again = start(system, "one")
     system.await_engine()
     assert reads(again) == {1: [(50, 50)]}
+
+
+def test_what_comes_while_the_flow_is_stopped_is_read_though_nothing_follows_it(
+    system: System,
+) -> None:
+    reader = start(system, "one", STOP_FLOW="1")
+    reader.await_event("assigned")
+    lay(system, 0, 5)
+    reader.await_event("flow_stopped")
+    system.await_engine()
+    assert reads(reader) == {0: [(0, 4)]}
+
+
+def test_an_assignment_that_hangs_ends_the_worker(system: System) -> None:
+    """Faust would take no notice: it gives up after a while, and idles."""
+    nobody = "postgresql://laurel@127.0.0.1:1/laurel"
+    reader = start(system, "one", DATABASE_URL=nobody, SEEK_WITHIN="2")
+    assert reader.await_exit() == STOPPED
+    (line,) = reader.events("crashed")
+    assert line["why"] == "Postgres or Kafka was away for 2.0 s"
+
+
+def test_who_gives_a_partition_away_takes_nothing_more_of_it(system: System) -> None:
+    """All that its lanes hold was fetched before, and waits for the positions."""
+    for partition in range(3):
+        lay(system, partition, 3 * BATCH)
+    with ExitStack() as held:
+        for partition in range(3):
+            held.enter_context(system.held("engine", TIMELINE, partition))
+        first = start(system, "one")
+        first.await_event("database")
+        second = start(system, "two")
+        second.await_event("assigned")
+        wait_for(lambda: len(first.events("assigned")) == 2, "the first to have part of them")
+    system.await_engine()
+    for partition in range(3):
+        lay(system, partition, 1)
+    system.await_engine()
+    taken = {line["partition"] for line in (*first.events("read"), *first.events("behind"))}
+    kept = first.events("assigned")[-1]["partitions"]
+    topic = system.settings.topic(TIMELINE)
+    assert sorted(f"{topic}[{partition}]" for partition in taken) == kept
+    assert 0 < len(kept) < 3
 
 
 def test_partitions_change_hands_between_two_records(system: System) -> None:
