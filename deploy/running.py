@@ -166,10 +166,13 @@ def start_laurel(crew: Crew) -> None:
 def start_door(crew: Crew) -> str:
     """Start the door, with a token of this run's own; what to open to see what came in."""
     place = f"127.0.0.1:{kept_port(HOME / 'door.port')}"
-    command = [program("laurel"), "tokens", "make", f"run-{int(time.time())}"]
     # Not through the crew, whose logs would keep the token.
     made = subprocess.run(
-        command, env=crew.environment, capture_output=True, text=True, check=False
+        [program("laurel"), "tokens", "make", f"run-{int(time.time())}"],
+        env=crew.environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if made.returncode:
         raise PartsError(f"no token for the door: {made.stderr.strip()}")
