@@ -63,7 +63,8 @@ def told() -> list[Line]:
         of_acme(CertificateGranted, 22, "late", certificate="pro"),
     ]
     before, after = ([line for fact in some for line in said(fact)] for some in (facts, late))
-    return [*before, *ticks(17), *said(ending), *after, *ticks(80)]
+    new = said(of_acme(TrainingStarted, 18, "new", course="admin"))
+    return [*before, *ticks(17), *new, *said(ending), *after, *ticks(80)]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def come_of(url: str, size: int, *, anew: bool = False) -> dict[str, list[Any]]:
 
 
 def test_nobody_is_active_and_no_team_is_left(at_once: dict[str, list[Any]]) -> None:
-    assert len(at_once["training"]) == 11
+    assert len(at_once["training"]) == 12
     assert [row[0] for row in at_once["training"] if row[4]] == ["acmes"]
     assert [row[0] for row in at_once["teams"]] == ["acmes"]
 
