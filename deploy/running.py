@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -26,6 +27,7 @@ FALLBACK = "customer-success"
 SETTINGS = (
     *("KAFKA_BOOTSTRAP", "DATABASE_URL", "LAUREL_PREFIX"),
     *("SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_FALLBACK_CHANNEL"),
+    *("LAUREL_DOOR", "LAUREL_TOKEN"),
 )
 
 
@@ -51,7 +53,7 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
             arrived = check_sample(crew, slack, sample) if leave and sample else {}
             seconds = round(time.monotonic() - began, 1)
             if not leave:
-                stay(crew, slack)
+                stay(crew, slack, start_door(crew))
         finally:
             # A second Ctrl-C must not leave half of it running.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -168,6 +170,27 @@ def start_laurel(crew: Crew) -> None:
         crew.start(app, [program("laurel"), "worker", app])
 
 
+def start_door(crew: Crew) -> str:
+    """Start the door, with a token of this run's own; what to open to see what came in."""
+    place = f"127.0.0.1:{kept_port(HOME / 'door.port')}"
+    # Not through the crew, whose logs would keep the token.
+    made = subprocess.run(
+        [program("laurel"), "tokens", "make", f"run-{int(time.time())}"],
+        env=crew.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise PartsError(f"no token for the door: {made.stderr.strip()}")
+    address, port = place.split(":")
+    crew.environment |= {"LAUREL_DOOR_ADDRESS": address, "LAUREL_DOOR_PORT": port}
+    crew.environment["LAUREL_DOOR"] = f"http://{place}"
+    crew.environment["LAUREL_TOKEN"] = token = made.stdout.strip()
+    crew.start("door", [program("laurel"), "serve"])
+    return f"http://run:{token}@{place}/"
+
+
 def play_sample(crew: Crew, slack: LocalSlack | None, seed: int) -> Path:
     """Make the sample and play it, showing each card as it arrives."""
     sample = HOME / "sample.jsonl"
@@ -198,10 +221,11 @@ def check_sample(crew: Crew, slack: LocalSlack | None, sample: Path) -> dict[str
     return arrived
 
 
-def stay(crew: Crew, slack: LocalSlack | None) -> None:
+def stay(crew: Crew, slack: LocalSlack | None, door: str) -> None:
     """Say where everything is, and show what comes until Ctrl-C."""
     if slack:
         say(f"Slack:  {slack.address}")
+    say(f"door:   {door}")
     say(f"logs:   {crew.logs}")
     say(f"laurel: `. {write_environment(crew)}` lets {program('laurel')} reach this run")
     say("everything is up; Ctrl-C stops it")
@@ -214,7 +238,7 @@ def stay(crew: Crew, slack: LocalSlack | None) -> None:
 
 
 def write_environment(crew: Crew) -> Path:
-    """Write what a shell must know to reach this run; it holds the database's password."""
+    """Write what a shell must know to reach this run; it holds secrets of this run."""
     path = HOME / "environment.sh"
     path.touch(mode=0o600)
     names = (name for name in SETTINGS if name in crew.environment)

@@ -78,18 +78,17 @@ async def lately(settings: Settings, most: int) -> list[Arrival]:
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             await consumer.start()
-            records = await _last(consumer, settings, most)
+            arrivals = await _last(consumer, settings, most)
     except (KafkaError, TimeoutError) as fault:
         raise TopicsUnread(f"Kafka does not answer: {type(fault).__name__}") from None
     finally:
         await consumer.stop()
-    prefix = len(settings.laurel_prefix)
-    records.sort(key=lambda record: (record.timestamp, record.offset), reverse=True)
-    return [_arrival(record, record.topic[prefix:]) for record in records[:most]]
+    arrivals.sort(key=lambda one: (one.heard, one.offset), reverse=True)
+    return arrivals[:most]
 
 
-async def _last(consumer: AIOKafkaConsumer, settings: Settings, most: int) -> list[ConsumerRecord]:
-    """The last records of each partition."""
+async def _last(consumer: AIOKafkaConsumer, settings: Settings, most: int) -> list[Arrival]:
+    """The last records of each partition, in no order."""
     places = [
         TopicPartition(settings.topic(topic), partition)
         for topic in INTAKE
@@ -101,10 +100,12 @@ async def _last(consumer: AIOKafkaConsumer, settings: Settings, most: int) -> li
     consumer.assign(list(waiting))
     for place in waiting:
         consumer.seek(place, max(starts[place], ends[place] - most))
-    found: list[ConsumerRecord] = []
+    found: list[Arrival] = []
+    prefix = len(settings.laurel_prefix)
     while waiting:
-        for records in (await consumer.getmany(*waiting, timeout_ms=200)).values():
-            found += records
+        # Taken apart at once: the bytes of all of them together might be many.
+        for place, records in (await consumer.getmany(*waiting, timeout_ms=200)).items():
+            found += [_arrival(record, place.topic[prefix:]) for record in records]
         waiting = {place for place in waiting if await consumer.position(place) < ends[place]}
     return found
 

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 
 from handlers.adapters import cloudevents
-from handlers.adapters.delivery import Arrived, Delivery, UnknownFormat
+from handlers.adapters.delivery import Adapter, Arrived, Delivery, UnknownFormat
 from schemas import asyncapi, openapi
 from schemas.door import ASYNCAPI_PATH, EVENTS_PATH, JSON, MOST_EVENTS, OPENAPI_PATH
 from schemas.envelope import Fault, Unreadable
@@ -24,6 +24,9 @@ from .outlet import NotKept, Outlet
 from .problems import Refusal
 from .settings import Settings
 from .tokens import Token, TokensUnknown
+
+ADAPTERS: dict[str, Adapter] = {EVENTS_PATH: cloudevents.read}
+"""What reads a body, by the path that it was sent to."""
 
 RETRY_AFTER = 5.0
 """Seconds after which to try again, when it is Kafka or Postgres that does not answer."""
@@ -44,7 +47,7 @@ class Door:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.post(EVENTS_PATH, self.take),
+            *(web.post(path, self.take) for path in ADAPTERS),
             web.get("/readyz", self.ready),
             *(web.get(path, self.document) for path in self._documents),
         ]
@@ -113,8 +116,9 @@ async def _read(request: web.Request) -> list[Arrived]:
     """What the body says; aiohttp raises where it is larger than the application's limit."""
     body = await request.read()
     content_type = request.headers.get("Content-Type", "")
+    delivery = Delivery(content_type, body, list(request.headers.items()))
     try:
-        return cloudevents.read(Delivery(content_type, body, list(request.headers.items())))
+        return ADAPTERS[request.path](delivery)
     except UnknownFormat as fault:
         raise Refusal(415, f"{fault}.") from None
     except Unreadable as fault:

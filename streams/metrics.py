@@ -11,7 +11,7 @@ from datetime import datetime
 from time import monotonic
 from types import TracebackType
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily
 
 RECORDS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 20_000)
@@ -91,6 +91,7 @@ DELIVERED = Counter(
 
 def begin(topics: Iterable[str]) -> None:
     """Let what is counted stand at 0 from the start, for a rise out of nothing shows in no rate."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     for topic in topics:
         for counter in (FENCES, HOLES, BEHIND, FREED, RETRIES):
             counter.labels(topic)

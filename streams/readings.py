@@ -80,7 +80,7 @@ ASKED: dict[App, tuple[Question, ...]] = {
             """
             -- 0 where every card is as it should be
             SELECT coalesce(extract(epoch FROM %s - min(a.raised_at)), 0)
-            FROM deliveries d JOIN alerts a ON a.alert = d.alert
+            FROM deliveries d JOIN alerts a ON a.alert = coalesce(d.thread_of, d.alert)
             WHERE d.posted < d.desired AND d.state NOT IN ('silent', 'dead')
             """,
             _since,

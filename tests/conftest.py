@@ -149,17 +149,21 @@ def make_postgres(parts_home: Path) -> Iterator[Callable[..., OwnServer]]:
     with ExitStack() as made:
 
         def make(settings: dict[str, str] | None = None) -> OwnServer:
-            home = own_folder(parts_home, "postgres")
-            server = (
-                containers.Postgres(settings)
-                if in_docker()
-                else Postgres(home, scratch=True, settings=settings)
-            )
+            server = own_postgres(parts_home, settings)
             made.callback(server.stop)
             server.start()
             return server
 
         yield make
+
+
+def own_postgres(
+    parts_home: Path, settings: dict[str, str] | None = None
+) -> containers.Postgres | Postgres:
+    """A server of its own, to be started and stopped."""
+    if in_docker():
+        return containers.Postgres(settings)
+    return Postgres(own_folder(parts_home, "postgres"), scratch=True, settings=settings)
 
 
 def own_folder(parts_home: Path, name: str) -> Path:

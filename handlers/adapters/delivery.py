@@ -1,6 +1,6 @@
 """What is an adapter given, and what does it give?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from schemas.envelope import Event
@@ -26,3 +26,7 @@ class Arrived:
 
 class UnknownFormat(ValueError):
     """The delivery is of no format that the adapter reads; the message says what it reads."""
+
+
+Adapter = Callable[[Delivery], list[Arrived]]
+"""Raises `UnknownFormat`, or `Unreadable` with all that is wrong."""

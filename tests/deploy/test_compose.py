@@ -98,6 +98,14 @@ def test_every_kind_of_worker_is_started_after_the_topics_and_asked_by_prometheu
         assert f"127.0.0.1:{asked['port']}/readyz" in " ".join(OURS[name]["healthcheck"]["test"])
 
 
+def test_the_door_listens_where_it_is_mapped_and_asked() -> None:
+    settings = load(environment("door"))
+    port = settings.laurel_door_port
+    assert settings.laurel_door_address == "0.0.0.0", "a container's own address is no use outside"
+    assert OURS["door"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f"127.0.0.1:{port}/readyz" in " ".join(OURS["door"]["healthcheck"]["test"])
+
+
 def test_kafka_is_passed_settings_that_kafka_knows(kafka: Broker) -> None:
     with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap)) as client:
         broker = str(client.describe_cluster()["brokers"][0]["broker_id"])

@@ -1,25 +1,37 @@
-"""Does every question of the dashboard and of the alarms find an answer in a running Laurel?"""
+"""Does a running Laurel answer what dashboard and alarms ask, in good form and naming nobody?"""
 
 import math
 import re
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 
-from tests.conftest import Broker, OwnServer
+from deploy.prometheus_programs import locate
+from streams import metrics
+from streams.metrics import Reading
+from tests.conftest import Broker, own_postgres
 from tests.deploy.watched import Watched, prometheus, promql, rules, sql, watched
 from tests.streams.system import wait_for
+from tests.streams.watching import Samples, ask
 
 SELECTOR = re.compile(r"\b(?:laurel_|process_|up\b)\w*(?:\{[^}]*\})?")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def laurel(
-    kafka: Broker, make_postgres: Callable[..., OwnServer], tmp_path: Path
+    kafka: Broker, parts_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
-    with watched(kafka, make_postgres(), tmp_path) as made, prometheus(made, tmp_path):
-        yield made
+    folder = tmp_path_factory.mktemp("watched")
+    server = own_postgres(parts_home)
+    server.start()
+    try:
+        with watched(kafka, server, folder) as made, prometheus(made, folder):
+            yield made
+    finally:
+        server.stop()
 
 
 def answers(laurel: Watched, question: str) -> bool:
@@ -48,3 +60,38 @@ def test_every_question_is_answered(laurel: Watched) -> None:
     for group in laurel.ask("rules")["groups"]:
         assert [rule for rule in group["rules"] if rule["health"] != "ok"] == []
     assert answers(laurel, 'count(up{job="laurel"} == 1) == 3')
+
+
+def test_metrics_keep_to_prometheus_conventions(laurel: Watched) -> None:
+    for worker in laurel.workers:
+        _, text = ask(worker, "metrics")
+        done = subprocess.run(
+            [str(locate() / "promtool"), "check", "metrics"],
+            input="".join(line for line in text.splitlines(keepends=True) if "laurel_" in line),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_metric_is_said_by_some_worker_and_no_label_names_anybody(laurel: Watched) -> None:
+    laurel.tell_more()
+    wait_for(lambda: laurel.query("sum(laurel_alert_to_card_seconds_count) > 0"), "a card")
+    samples = [Samples(worker) for worker in laurel.workers]
+    said = {name for one in samples for name in one.families}
+    for value in vars(metrics).values():
+        if isinstance(value, Reading):
+            assert value.name in said
+        elif isinstance(value, MetricWrapperBase):
+            assert said.issuperset(family.name for family in value.describe())
+    assert not any(name.endswith("_created") for name in said), "twice as many, and of no use"
+    values = {value for one in samples for value in one.labels("laurel_")}
+    assert {"timeline", "engine", "certification_earned"} <= {
+        value.removeprefix(laurel.system.settings.laurel_prefix) for value in values
+    }
+    people = laurel.system.rows("SELECT person, name, email FROM people")
+    assert len(people) > 2
+    nobody = {laurel.lms.name, *(str(name) for row in people for name in row if name)}
+    assert values.isdisjoint(nobody)
+    assert not any("@" in value for value in values)

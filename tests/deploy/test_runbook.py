@@ -111,6 +111,7 @@ class Operator:
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
     def _stop(self, kinds: list[str]) -> None:
+        assert set(kinds) <= COMPOSE.keys()
         for kind in get_args(App):
             going = [one for one in self.laurel.workers if one.name.startswith(f"{kind}-")]
             if kind in kinds:

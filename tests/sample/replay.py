@@ -400,12 +400,14 @@ class Replay:
 
         Where an account has ended, nothing opens any more.
         """
-        alert, known = self._open(kind, key), self._find(kind, key, at)
+        ended = key[0] in self.ends
+        alert = self._open(kind, key)
+        known = alert if ended else self._find(kind, key, at)
         if alert and known and known is not alert:
             mended = fact is not None and fact.kind == "retracted" and kind != "training_abandoned"
             self._close(alert, "corrected" if mended else "withdrawn", fact)
             alert = None
-        if alert is None and key[0] in self.ends:
+        if alert is None and ended:
             return
         if alert is None and known:
             alert = known

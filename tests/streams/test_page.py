@@ -1,5 +1,7 @@
 """Does the door's page say what came in and what became of it, and name nobody?"""
 
+import asyncio
+import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from schemas.topics import DIRECTORY, TRAINING
 from tests.conftest import Broker, Server, empty_database
@@ -129,6 +132,7 @@ def test_only_what_became_of_it_in_one_way_is_shown_where_asked_for(door: Door) 
 
 
 def test_a_token_sees_what_it_may_write(door: Door) -> None:
+    assert door.ask("GET", "/").status == 401
     rows = Rows(door.page(token=make_token(door.system, "crm", "urn:crm:*")).text)
     assert len(rows.rows) == 1 + 1
     assert rows.of("told-course")
@@ -165,6 +169,25 @@ def test_what_was_sent_on_again_shares_the_fate_of_its_row(door: Door) -> None:
     wait_for(lambda: "copy" in door.page().text, "the page to be read anew")
     assert "Sent on again" in Rows(door.page().text).of("<b>nobody</b>")
     assert f"out of q{row}" in Rows(door.page().text).of("copy")
+
+
+def test_what_a_transaction_took_back_never_came_in(door: Door) -> None:
+    topic = door.system.settings.topic(TRAINING)
+
+    async def take_back() -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=door.system.env["KAFKA_BOOTSTRAP"], transactional_id=topic
+        )
+        await producer.start()
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, json.dumps(event("taken-back")).encode(), partition=0)
+        await producer.abort_transaction()
+        await producer.stop()
+
+    asyncio.run(take_back())
+    door.send(event("afterwards"))
+    wait_for(lambda: "afterwards" in door.page().text, "the page to be read anew")
+    assert "taken-back" not in door.page().text
 
 
 def test_while_postgres_does_not_answer_the_page_says_so(

@@ -142,8 +142,11 @@ def test_a_database_that_is_gone_makes_a_worker_unready_and_no_more(
     kafka: Broker, make_postgres: Callable[..., OwnServer], tmp_path: Path
 ) -> None:
     server = make_postgres()
-    limits = {"LAUREL_STUCK_SECONDS": "2", "LAUREL_WATCHDOG_SECONDS": "4"}
-    with System(kafka.bootstrap, server.url, tmp_path, 3, **limits) as system:
+    with System(
+        *(kafka.bootstrap, server.url, tmp_path),
+        LAUREL_STUCK_SECONDS="2",
+        LAUREL_WATCHDOG_SECONDS="4",
+    ) as system:
         worker = system.start("engine")
         await_well(worker, "readyz")
         assert Samples(worker).one("laurel_database_up") == 1
