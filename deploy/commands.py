@@ -19,6 +19,8 @@ CHECKS = (
     ("lint-imports",),
 )
 
+BENCHES = {"account": "does an event of a large account cost more than one of a small account?"}
+
 SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
 """The whole suite waits more than it works, so three of it share two cores."""
 
@@ -36,16 +38,21 @@ def main(words: Sequence[str] | None = None) -> int:
     commands.add_parser(
         "test", help="check the code and run the tests; with arguments, give them to pytest alone"
     )
+    bench = commands.add_parser("bench", help="measure what events cost, in ratios of one run")
+    bench.add_argument("what", choices=BENCHES, help="; ".join(map(": ".join, BENCHES.items())))
     words = sys.argv[1:] if words is None else words
-    # Pytest's arguments are its own business, but for a plea for help.
-    for_pytest = words[1:] if words[:1] == ["test"] and words[1:] != ["--help"] else []
-    options = parser.parse_args(words[:1] if for_pytest else words)
+    # Pytest's arguments are its own business, but for a plea for help; so are a measurement's.
+    ours = 2 if words[:1] == ["bench"] else 1 if words[:1] == ["test"] else len(words)
+    ours = len(words) if words[1:] == ["--help"] else ours
+    options, others = parser.parse_args(words[:ours]), words[ours:]
     if options.command == "run" and options.exit and options.keep:
         parser.error("run: --exit checks a sample, and --keep plays none")
     try:
         set_up()
         if options.command == "test":
-            return test(for_pytest)
+            return test(others)
+        if options.command == "bench":
+            return _status("python", "-m", f"tests.bench.{options.what}", *others)
         return running.run(options.seed, leave=options.exit, keep=options.keep)
     except PartsError as error:
         sys.stderr.write(f"./dev: {error}\n")
