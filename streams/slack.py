@@ -181,12 +181,13 @@ class Ledger:
     async def claim(
         self, closed_channels: Collection[str], closed_customers: Collection[str]
     ) -> Claim | None:
-        """Take the open delivery of the oldest alert, but for none of these."""
+        """Take the open delivery of the oldest alert, but for none of these; replies come last."""
         began = time.monotonic()
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 f"""
-                -- which delivery is next? the oldest alert's that waits and that nobody holds
+                -- which delivery is next? the oldest alert's that waits and nobody holds; cards
+                -- before replies (a channel takes one message a second)
                 UPDATE deliveries SET lease_until = clock_timestamp() + %s
                 WHERE alert = (
                     SELECT d.alert FROM deliveries d
@@ -195,7 +196,8 @@ class Ledger:
                       AND coalesce(d.lease_until < clock_timestamp(), true)
                       AND coalesce(d.not_before <= clock_timestamp(), true)
                       AND coalesce(d.channel <> ALL(%s), true) AND d.customer <> ALL(%s)
-                    ORDER BY a.raised_at, d.alert LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
+                    ORDER BY d.thread_of IS NOT NULL, a.raised_at, d.alert
+                    LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
                 RETURNING {COLUMNS}
                 """,
                 (self._lease, list(closed_channels), list(closed_customers)),

@@ -101,11 +101,11 @@ def test_a_card_that_grows_too_long_when_it_is_mended_gets_its_reply_then(
     settled(desk, slack, alert)
 
 
-def test_a_reply_comes_before_the_card_of_a_later_alert(desk: Desk, slack: LocalSlack) -> None:
-    alerts = [desk.alert(number=number) for number in (1, 2)]
+def test_replies_wait_for_every_card_and_come_in_their_order(desk: Desk, slack: LocalSlack) -> None:
+    alerts = [desk.alert(number=number) for number in (1, 2, 3)]
     desk.send()
     said = [message["metadata"]["event_payload"]["delivery_id"] for message in cards(slack)]
-    assert said == [str(id) for alert in alerts for id in (alert, reply_id(alert))]
+    assert said == [*map(str, alerts), *(str(reply_id(alert)) for alert in alerts)]
 
 
 @pytest.mark.parametrize(
