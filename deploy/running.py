@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -145,13 +146,18 @@ def start_slack(crew: Crew, *, keep: bool) -> LocalSlack:
     words = ["--port", str(slack.port), "--token", token, "--channels", channel, "--users", "any"]
     words += ["--state", str(state)]
     crew.start("local-slack", [program("python"), "-m", "deploy.local_slack", *words])
-    deadline = time.monotonic() + 20
-    while not slack.answers():
+    await_answer(crew, slack.answers, f"the local Slack does not answer at {slack.address}")
+    return slack
+
+
+def await_answer(crew: Crew, answers: Callable[[], bool], otherwise: str) -> None:
+    """Wait until what was started answers; raises, saying what is otherwise."""
+    deadline = time.monotonic() + 60
+    while not answers():
         crew.watch()
         if time.monotonic() > deadline:
-            raise PartsError(f"the local Slack does not answer at {slack.address}")
+            raise PartsError(otherwise)
         time.sleep(0.05)
-    return slack
 
 
 def start_laurel(crew: Crew) -> None:
@@ -181,6 +187,18 @@ def start_door(crew: Crew) -> str:
     crew.environment["LAUREL_DOOR"] = f"http://{place}"
     crew.environment["LAUREL_TOKEN"] = token = made.stdout.strip()
     crew.start("door", [program("laurel"), "serve"])
+
+    def answers() -> bool:
+        line = http.client.HTTPConnection(place, timeout=5)
+        try:
+            line.request("GET", "/readyz")
+            return line.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            line.close()
+
+    await_answer(crew, answers, f"the door is not ready at http://{place}/readyz")
     return f"http://run:{token}@{place}/"
 
 
