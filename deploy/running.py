@@ -104,7 +104,8 @@ class LocalSlack:
     def _cards(self) -> list[dict[str, Any]]:
         width = min(100, shutil.get_terminal_size().columns)
         ansi = int(sys.stdout.isatty())
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        # After --keep it draws all the cards of earlier runs at once.
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             line.request("GET", f"/_control/cards?after={self._last}&width={width}&ansi={ansi}")
             answer = line.getresponse()
