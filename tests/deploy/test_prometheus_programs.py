@@ -17,7 +17,7 @@ print(locate(Path(sys.argv[1])))
 
 
 def locate(home: Path, path: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", ASK, home]
+    command = [sys.executable, "-c", ASK, str(home)]
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
