@@ -227,7 +227,7 @@ class Ledger:
         return Claim(began + self._lease.total_seconds(), *row) if row else None
 
     async def sent(self, claim: Claim, version: int, channel: str, ts: str, more: bool) -> bool:
-        """Slack shows this version there; a card with more to say gets one reply, once."""
+        """Slack shows this version there; a card with more to say has one reply, mended with it."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 """
@@ -244,11 +244,13 @@ class Ledger:
             if more and cursor.rowcount == 1:
                 await connection.execute(
                     """
-                    INSERT INTO deliveries (alert, customer, desired, posted, state, channel,
-                                            attempts, looked, thread_of)
-                    VALUES (%s, %s, 1, 0, 'pending', %s, 0, 0, %s) ON CONFLICT DO NOTHING
+                    INSERT INTO deliveries AS d (alert, customer, desired, posted, state, channel,
+                                                 attempts, looked, thread_of)
+                    VALUES (%s, %s, %s, 0, 'pending', %s, 0, 0, %s)
+                    ON CONFLICT (alert) DO UPDATE SET desired = excluded.desired,
+                        state = CASE WHEN d.state = 'replied' THEN 'pending' ELSE d.state END
                     """,
-                    (reply_id(claim.alert), claim.customer, channel, claim.alert),
+                    (reply_id(claim.alert), claim.customer, version, channel, claim.alert),
                 )
         return cursor.rowcount == 1
 
