@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -112,7 +113,8 @@ class LocalSlack:
         return cards
 
     def _ask(self, verb: str, what: str, wish: object = None) -> Any:
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        # After --keep it draws all the cards of earlier runs at once.
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             line.request(verb, f"/_control/{what}", json.dumps(wish))
             return json.load(line.getresponse())
@@ -151,14 +153,19 @@ def start_slack(crew: Crew, *, keep: bool) -> LocalSlack:
     words = ["--port", str(slack.port), "--token", token, "--channels", FALLBACK, "--users", "any"]
     words += ["--state", str(state)]
     crew.start("local-slack", [program("python"), "-m", "deploy.local_slack", *words])
-    deadline = time.monotonic() + 20
-    while not slack.answers():
-        crew.watch()
-        if time.monotonic() > deadline:
-            raise PartsError(f"the local Slack does not answer at {slack.address}")
-        time.sleep(0.05)
+    await_answer(crew, slack.answers, f"the local Slack does not answer at {slack.address}")
     crew.environment["SLACK_FALLBACK_CHANNEL"] = slack.channel(FALLBACK)
     return slack
+
+
+def await_answer(crew: Crew, answers: Callable[[], bool], otherwise: str) -> None:
+    """Wait until what was started answers; raises, saying what is otherwise."""
+    deadline = time.monotonic() + 60
+    while not answers():
+        crew.watch()
+        if time.monotonic() > deadline:
+            raise PartsError(otherwise)
+        time.sleep(0.05)
 
 
 def start_laurel(crew: Crew) -> None:
@@ -188,6 +195,18 @@ def start_door(crew: Crew) -> str:
     crew.environment["LAUREL_DOOR"] = f"http://{place}"
     crew.environment["LAUREL_TOKEN"] = token = made.stdout.strip()
     crew.start("door", [program("laurel"), "serve"])
+
+    def answers() -> bool:
+        line = http.client.HTTPConnection(place, timeout=5)
+        try:
+            line.request("GET", "/readyz")
+            return line.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            line.close()
+
+    await_answer(crew, answers, f"the door is not ready at http://{place}/readyz")
     return f"http://run:{token}@{place}/"
 
 

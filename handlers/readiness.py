@@ -167,11 +167,11 @@ def _age(gap: Gap, now: datetime) -> int:
 
 
 def _stuck_on(gap: Gap) -> str | None:
-    """The first module that is not done."""
-    for place, (id, name) in enumerate(gap.modules, 1):
-        if id not in gap.done:
-            return module_of(name, place)
-    return None
+    """The module after the furthest one done."""
+    furthest = max((n for n, (id, _) in enumerate(gap.modules, 1) if id in gap.done), default=0)
+    if furthest == len(gap.modules):
+        return None
+    return module_of(gap.modules[furthest][1], furthest + 1)
 
 
 def module_of(name: str | None, place: int) -> str:

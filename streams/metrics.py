@@ -82,9 +82,10 @@ SOURCE_HEARD = Gauge(
 )
 DELIVERED = Counter(
     "laurel_deliveries_total",
-    "What came of a try to have a card in Slack: posted, mended, put_off (Slack asked for later),"
-    " unknown (Slack did not say), unsettled (sent again or late, so it may stand twice), fallback"
-    " (no CSM within reach), dead (Slack refuses it for good).",
+    "What came of a try to have a card in Slack: posted, replied (the rest of a card, in its"
+    " thread), mended, put_off (Slack asked for later), unknown (Slack did not say), unsettled"
+    " (sent again or late, so it may stand twice), fallback (no CSM within reach), dead (Slack"
+    " refuses it for good).",
     ["outcome"],
 )
 
@@ -97,7 +98,8 @@ def begin(topics: Iterable[str]) -> None:
             counter.labels(topic)
     for why in ("repeat", "tick_ahead", "tick_stale", "parked"):
         DROPPED.labels(why)
-    for outcome in ("posted", "mended", "put_off", "unknown", "unsettled", "fallback", "dead"):
+    settled = ("posted", "replied", "mended", "fallback", "dead")
+    for outcome in (*settled, "put_off", "unknown", "unsettled"):
         DELIVERED.labels(outcome)
 
 

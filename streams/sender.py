@@ -182,7 +182,7 @@ class Sender:
             log("alert_behind", alert=claim.alert, posted=claim.posted)
             await self._ledger.put_off(claim, "the alert is not there yet", self._timing.again)
             return
-        sending = await self._ledger.begin(claim, _version(claim, found), channel)
+        sending = await self._ledger.begin(claim, found.version, channel)
         if sending is None:
             log("lease_over", alert=claim.alert)
             return
@@ -202,7 +202,7 @@ class Sender:
 
     async def _request(self, claim: Claim, found: Current, channel: str) -> None:
         """Send, and write down what came of it."""
-        ledger, version = self._ledger, _version(claim, found)
+        ledger, version = self._ledger, found.version
         card = render_rest(found.facts) if claim.thread else render(found.facts)
         where, ts = channel, claim.ts
         try:
@@ -316,8 +316,3 @@ class Sender:
                 log("database", fault=type(fault).__name__, why=str(fault).strip(), tries=tries)
             await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
             tries += 1
-
-
-def _version(claim: Claim, found: Current) -> int:
-    """A reply is said once, whichever version its card has."""
-    return 1 if claim.thread else found.version

@@ -181,12 +181,13 @@ class Ledger:
     async def claim(
         self, closed_channels: Collection[str], closed_customers: Collection[str]
     ) -> Claim | None:
-        """Take the open delivery of the oldest alert, but for none of these."""
+        """Take the open delivery of the oldest alert, but for none of these; replies come last."""
         began = time.monotonic()
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 f"""
-                -- which delivery is next? the oldest alert's that waits and that nobody holds
+                -- which delivery is next? the oldest alert's that waits and nobody holds; cards
+                -- before replies (a channel takes one message a second)
                 UPDATE deliveries SET lease_until = clock_timestamp() + %s
                 WHERE alert = (
                     SELECT d.alert FROM deliveries d
@@ -195,7 +196,8 @@ class Ledger:
                       AND coalesce(d.lease_until < clock_timestamp(), true)
                       AND coalesce(d.not_before <= clock_timestamp(), true)
                       AND coalesce(d.channel <> ALL(%s), true) AND d.customer <> ALL(%s)
-                    ORDER BY a.raised_at, d.alert LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
+                    ORDER BY d.thread_of IS NOT NULL, a.raised_at, d.alert
+                    LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
                 RETURNING {COLUMNS}
                 """,
                 (self._lease, list(closed_channels), list(closed_customers)),
@@ -225,7 +227,7 @@ class Ledger:
         return Claim(began + self._lease.total_seconds(), *row) if row else None
 
     async def sent(self, claim: Claim, version: int, channel: str, ts: str, more: bool) -> bool:
-        """Slack shows this version there; a card with more to say gets one reply, once."""
+        """Slack shows this version there; a card with more to say has one reply, mended with it."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 """
@@ -242,11 +244,13 @@ class Ledger:
             if more and cursor.rowcount == 1:
                 await connection.execute(
                     """
-                    INSERT INTO deliveries (alert, customer, desired, posted, state, channel,
-                                            attempts, looked, thread_of)
-                    VALUES (%s, %s, 1, 0, 'pending', %s, 0, 0, %s) ON CONFLICT DO NOTHING
+                    INSERT INTO deliveries AS d (alert, customer, desired, posted, state, channel,
+                                                 attempts, looked, thread_of)
+                    VALUES (%s, %s, %s, 0, 'pending', %s, 0, 0, %s)
+                    ON CONFLICT (alert) DO UPDATE SET desired = excluded.desired,
+                        state = CASE WHEN d.state = 'replied' THEN 'pending' ELSE d.state END
                     """,
-                    (reply_id(claim.alert), claim.customer, channel, claim.alert),
+                    (reply_id(claim.alert), claim.customer, version, channel, claim.alert),
                 )
         return cursor.rowcount == 1
 

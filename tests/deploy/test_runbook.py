@@ -113,19 +113,20 @@ class Operator:
     def _stop(self, kinds: list[str]) -> None:
         assert set(kinds) <= COMPOSE.keys()
         for kind in get_args(App):
-            going = [one for one in self.laurel.workers if one.name.startswith(f"{kind}-")]
+            going = [one for one in self.laurel.workers if one.name == f"{kind}-one"]
             if kind in kinds:
                 self.laurel.system.dismiss(kind, *going)
                 self.laurel.workers = [one for one in self.laurel.workers if one not in going]
 
     def _up(self, scaled: list[str]) -> None:
-        wanted = dict.fromkeys(get_args(App), 1)
-        wanted |= {kind: int(number) for kind, _, number in (one.partition("=") for one in scaled)}
+        """What is said to be up is started at the end: it would be stopped again before."""
+        assert {one.partition("=")[0] for one in scaled} <= set(get_args(App))
+
+    def finish(self) -> None:
         running = {one.name for one in self.laurel.workers}
-        for kind, number in wanted.items():
-            for instance in ("one", "two", "three")[:number]:
-                if f"{kind}-{instance}" not in running:
-                    self.laurel.workers.append(self.laurel.system.start(kind, instance))
+        for kind in get_args(App):
+            if f"{kind}-one" not in running:
+                self.laurel.workers.append(self.laurel.system.start(kind))
 
 
 @pytest.fixture
@@ -136,6 +137,7 @@ def laurel(
         yield made
 
 
+@pytest.mark.timeout(600)
 def test_every_command_does_what_it_says(laurel: Watched) -> None:
     """And after backup, restoration and rebuild the same is known, and no card stands twice."""
     system, operator = laurel.system, Operator(laurel)
@@ -147,6 +149,7 @@ def test_every_command_does_what_it_says(laurel: Watched) -> None:
     for block in commands():
         for line in block:
             operator.do(line)
+    operator.finish()
     assert any("laurel rebuild" in line for line in operator.done)
     assert any("pg_restore" in line for line in operator.done)
     laurel.tell_more()

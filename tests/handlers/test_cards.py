@@ -305,17 +305,19 @@ def test_an_average_is_rounded_half_up_and_left_out_where_there_is_none() -> Non
     assert standing(Readiness()) == []
 
 
-def test_gaps_come_longest_first_then_by_name_with_the_first_module_not_done() -> None:
+def test_gaps_come_longest_first_then_by_name_with_the_module_after_the_furthest_done() -> None:
     day = timedelta(days=1)
     gaps = (
         Gap("Zoe", "Basics", NOW - 3 * day, (), ("m1",)),
         Gap("Amy", "Basics", NOW - 3 * day - timedelta(hours=9), MODULES, ("m1", "m2", "m3")),
-        Gap(None, "Basics", NOW - day, MODULES, ("m3", "m1")),
+        Gap(None, "Basics", NOW - day, MODULES, ("m1",)),
+        Gap("Yan", "Basics", NOW - day, MODULES, ("m2",)),
         Gap("New", "Basics", NOW - timedelta(hours=23), (("a", None),)),
     )
     assert standing(Readiness(gaps=gaps))[1:] == [
         "- Amy started Basics 3 days ago",
         "- Zoe started Basics 3 days ago",
+        "- Yan started Basics 1 day ago (stuck on Module 3)",
         "- a former user started Basics 1 day ago (stuck on Module 2)",
         "- New started Basics less than a day ago (stuck on module 1)",
     ]

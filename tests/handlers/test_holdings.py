@@ -149,6 +149,22 @@ def test_what_she_learns_after_leaving_counts_nowhere() -> None:
     assert given(*CATALOGUE, joined(0), left(5)).when(completed(3)).events == []
 
 
+def test_what_was_done_in_one_account_stays_there_and_counts_in_no_other() -> None:
+    there: dict[str, Any] = {"customer": "bolt"}
+    moved_on = (left(5), joined(5, **there, name="hired"), enrolled(6, **there))
+    back = (left(8, **there), joined(9, name="back"))
+    story = (*CATALOGUE, joined(0), completed(1), *moved_on)
+    for events, here in ((story, 0), ((*story, *back), 1), ((*story, back[1]), 1)):
+        fold = Fold().fold(*events)
+        rows = {(row[0], row[1]): row[-1][0] for row in fold.rows()}
+        assert rows["training", "acme"]["status"] == "completed"
+        assert rows["training", "bolt"]["status"] == "not_started"
+        acme = fold.states["teams", "acme|any|any"]
+        assert (acme.people, acme.of(CERTIFIED).met) == (here, here)
+        bolt = fold.states["teams", "bolt|any|any"]
+        assert (bolt.people, bolt.of(CERTIFIED).met) == (int(back[0] not in events), 0)
+
+
 # What she holds
 
 

@@ -1,7 +1,7 @@
 """Does a card get the names, the role and the progress that stand in the database?"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from handlers.cards import CardFacts, Progress
 from handlers.readiness import Gap, Standing
-from projections.cards import GAPS_READ, csm_of, current
+from projections.cards import GAPS, GAPS_READ, csm_of, current
 from projections.migrate import migrate
 from schemas.alerts import TEAM_MILESTONE, TRAINING_ABANDONED
 
@@ -377,6 +377,35 @@ def test_of_too_many_gaps_the_longest_are_read(url: str, insert: Insert) -> None
     assert readiness.more_gaps
     assert len(readiness.gaps) == GAPS_READ
     assert max(gap.started_at for gap in readiness.gaps) == at(1) + timedelta(hours=GAPS_READ)
+
+
+def test_of_ten_thousand_learners_only_those_on_the_way_are_read(url: str) -> None:
+    """By the index, whose condition is the query's own."""
+    demand = {"roles": ["admin"], "levels": ["any"], "kinds": ["course"], "targets": ["c1"]}
+    sought = {"customer": "big", "limit": 201, "courses": ["c1"], "certificates": [], **demand}
+    with psycopg.connect(url, options=f"{SEARCH_PATH} -cjit=off") as connection:
+        connection.execute(
+            """
+            INSERT INTO training (customer, person, course, status, active, started_at, attempts,
+                                  modules, created_at, updated_at)
+            SELECT 'big', 'p' || n, 'c1',
+                   CASE WHEN n % 50 = 0 THEN 'in_progress' ELSE 'completed' END, true,
+                   now() - n * interval '1 minute', 0, '{}', now(), now()
+            FROM generate_series(1, 10000) AS n
+            """
+        )
+        connection.execute("ANALYZE training")
+        ((plan,),) = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {GAPS}", sought)
+    scans = [node for node in nodes(plan[0]["Plan"]) if node.get("Relation Name") == "training"]
+    read = [node for node in scans if node.get("Alias") == "t"]
+    assert [node["Actual Rows"] for node in read] == [200]
+    assert "training_open" in str(plan)
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
 
 
 @pytest.mark.parametrize(("kind", "target"), [("course", "admin-cert"), ("certificate", "admin")])

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from .certificates import Certificate, Chain
 from .courses import LATE, Clock, Enrolment, Run, in_order, is_gone
+from .desk import Alert, Desk
 from .directory import Directory, Fact, Waits
 from .door import Event, Json, read
 from .teams import Count, Holding, Requirement, Target, Team, count
@@ -22,21 +23,6 @@ ACHIEVED = ("completed", "granted", "renewed")
 
 Key = tuple[str, str, str]
 """Customer, person, and course or certificate."""
-
-
-@dataclass
-class Alert:
-    """An alert as it stands; `episode` is what it was first raised for."""
-
-    kind: str
-    key: tuple[str, ...]
-    episode: datetime
-    at: datetime
-    raised_at: datetime
-    causes: frozenset[str]
-    status: str = "open"
-    card: bool = True
-    opened_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,13 +51,17 @@ class Replay:
     holdings: dict[str, dict[str, Holding]] = field(default_factory=dict)
     teams: dict[str, dict[Team, Count]] = field(default_factory=dict)
     shifts: list[Shift] = field(default_factory=list)
-    alerts: list[Alert] = field(default_factory=list)
+    desk: Desk = field(default_factory=Desk)
     accepted: set[tuple[str, str]] = field(default_factory=set)
     waiting: list[tuple[Event, str]] = field(default_factory=list)
     released: list[tuple[Event, str]] = field(default_factory=list)
     dead_letters: int = 0
     now: datetime = BEFORE
     ending: datetime = BEFORE
+
+    @property
+    def alerts(self) -> list[Alert]:
+        return self.desk.alerts
 
     def play(self, lines: list[Json]) -> None:
         """Deliver all lines, an hour a step; steps in which nothing is due are passed over."""
@@ -199,14 +189,14 @@ class Replay:
         enrolment = self.enrolments[key]
         before = enrolment.clock
         after = enrolment.clock = self._clock(key)
-        alert = self._open("training_abandoned", key)
+        alert = self.desk.find_open("training_abandoned", key)
         if before is None:
             return
         if after is None or after.deadline > before.deadline:
             over = fact.time >= before.deadline
             if alert:
-                self._close(alert, "resolved" if over else "withdrawn", fact)
-            known = self._find("training_abandoned", key, before.deadline)
+                self.desk.close(alert, "resolved" if over else "withdrawn", fact)
+            known = self.desk.find("training_abandoned", key, before.deadline)
             if enrolment.stalled is None and over and not before.history and not known:
                 causes = before.causes | {fact.cause}
                 at = before.deadline
@@ -218,7 +208,7 @@ class Replay:
             enrolment.stalled = after.deadline
             if alert and after.history:
                 over = fact.time >= before.deadline
-                self._close(alert, "resolved" if over else "withdrawn", fact)
+                self.desk.close(alert, "resolved" if over else "withdrawn", fact)
             elif not after.history:
                 self._want("training_abandoned", key, after.deadline, after.causes, fact)
 
@@ -229,7 +219,7 @@ class Replay:
         chains = self.chains(key)
         latest = chains[-1] if chains else None
         certificate.weigh(latest)
-        alert = self._open("certification_earned", key)
+        alert = self.desk.find_open("certification_earned", key)
         wanted = (
             latest
             and not latest.revoked
@@ -246,7 +236,7 @@ class Replay:
                     status = "resolved"
                 else:
                     status = "corrected" if fact.kind == "retracted" else "withdrawn"
-                self._close(alert, status, fact)
+                self.desk.close(alert, status, fact)
         if latest:
             certificate.told_of = sorted(latest.facts, key=lambda one: (one.time, one.cause))
             if wanted:
@@ -267,9 +257,9 @@ class Replay:
         for key, certificate in self.certificates.items():
             if certificate.lapse and not certificate.reached and now >= certificate.lapse:
                 certificate.reached = True
-                alert = self._open("certification_earned", key)
+                alert = self.desk.find_open("certification_earned", key)
                 if alert:
-                    self._close(alert, "resolved", None)
+                    self.desk.close(alert, "resolved", None)
                 self._recount(key[0], (key[1],), None)
 
     def _recount(self, customer: str, whom: tuple[str, ...], fact: Fact | None) -> None:
@@ -293,10 +283,10 @@ class Replay:
                 if met and asked.team in old_one.teams and fact.heard - fact.time <= LATE:
                     causes = frozenset([fact.cause])
                     self._want("team_milestone", key, fact.time, causes, fact)
-            alert = self._open("team_milestone", key)
+            alert = self.desk.find_open("team_milestone", key)
             if was and not now and alert:
                 mended = fact is not None and fact.kind in ("revoked", "retracted")
-                self._close(alert, "corrected" if mended else "resolved", fact)
+                self.desk.close(alert, "corrected" if mended else "resolved", fact)
 
     def holding(self, customer: str, person: str) -> Holding:
         """What one person has, from all that is known of her."""
@@ -372,22 +362,6 @@ class Replay:
         end = min((one.time for one in ends), default=None)
         return in_order([*(one for one in moves if end is None or one.time <= end), *ends])
 
-    def _open(self, kind: str, key: tuple[str, ...]) -> Alert | None:
-        found = [
-            alert
-            for alert in self.alerts
-            if (alert.kind, alert.key, alert.status) == (kind, key, "open")
-        ]
-        assert len(found) <= 1, f"{kind} {key}: two are open"
-        return found[0] if found else None
-
-    def _find(self, kind: str, key: tuple[str, ...], episode: datetime) -> Alert | None:
-        """The alert of that episode, whatever became of it."""
-        for alert in self.alerts:
-            if (alert.kind, alert.key, alert.episode) == (kind, key, episode):
-                return alert
-        return None
-
     def _want(
         self,
         kind: str,
@@ -396,32 +370,8 @@ class Replay:
         causes: frozenset[str],
         fact: Fact | None,
     ) -> None:
-        """Have an alert open: the open one amended, a closed one opened again, or a new one.
-
-        Where an account has ended, nothing opens any more.
-        """
-        ended = key[0] in self.ends
-        alert = self._open(kind, key)
-        known = alert if ended else self._find(kind, key, at)
-        if alert and known and known is not alert:
-            mended = fact is not None and fact.kind == "retracted" and kind != "training_abandoned"
-            self._close(alert, "corrected" if mended else "withdrawn", fact)
-            alert = None
-        if alert is None and ended:
-            return
-        if alert is None and known:
-            alert = known
-            alert.status, alert.card, alert.opened_again = "open", True, True
-        if alert:
-            alert.at, alert.causes = at, causes
-            return
-        raised = fact.heard if fact else self.now
-        self.alerts.append(Alert(kind, key, at, at, raised, causes))
-
-    def _close(self, alert: Alert, status: str, fact: Fact | None) -> None:
-        alert.status = status
-        if fact:
-            alert.causes |= {fact.cause}
+        heard = fact.heard if fact else self.now
+        self.desk.want(kind, key, at, causes, fact, heard=heard, ended=key[0] in self.ends)
 
 
 def _step(at: datetime) -> datetime:

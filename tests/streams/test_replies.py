@@ -77,7 +77,9 @@ def test_a_card_that_shows_it_all_has_no_reply(desk: Desk, slack: LocalSlack) ->
     assert desk.row(alert)["state"] == "sent"
 
 
-def test_a_mended_card_gets_no_second_reply(desk: Desk, slack: LocalSlack) -> None:
+def test_a_mended_card_has_its_reply_mended_and_gets_no_second(
+    desk: Desk, slack: LocalSlack
+) -> None:
     alert = desk.alert()
     desk.send()
     desk.require(LONG + 1)
@@ -85,6 +87,26 @@ def test_a_mended_card_gets_no_second_reply(desk: Desk, slack: LocalSlack) -> No
     desk.send()
     settled(desk, slack, alert)
     assert "and 3 more in the thread" in str(cards(slack, alert)[0]["blocks"])
+    (reply,) = replies(slack)
+    assert len(reply["versions"]) == 2
+    assert "- Everyone Trained (c8): 0/5 (0%)" in str(reply["blocks"])
+
+
+@pytest.mark.parametrize("failpoint", ["slack.recorded:exit", "slack.posted:exit:2"])
+def test_a_sender_killed_while_mending_a_card_leaves_one_reply_mended(
+    desk: Desk, slack: LocalSlack, failpoint: str
+) -> None:
+    alert = desk.alert()
+    desk.send()
+    desk.require(LONG + 1)
+    desk.close(alert)
+    sender = desk.start(failpoint)
+    assert sender.await_exit() == 137
+    sender.close()
+    desk.send()
+    settled(desk, slack, alert)
+    assert "c8" in str(replies(slack)[0]["blocks"])
+    assert desk.row(reply_id(alert))["posted"] == 2
 
 
 def test_a_card_that_grows_too_long_when_it_is_mended_gets_its_reply_then(
@@ -101,11 +123,11 @@ def test_a_card_that_grows_too_long_when_it_is_mended_gets_its_reply_then(
     settled(desk, slack, alert)
 
 
-def test_a_reply_comes_before_the_card_of_a_later_alert(desk: Desk, slack: LocalSlack) -> None:
-    alerts = [desk.alert(number=number) for number in (1, 2)]
+def test_replies_wait_for_every_card_and_come_in_their_order(desk: Desk, slack: LocalSlack) -> None:
+    alerts = [desk.alert(number=number) for number in (1, 2, 3)]
     desk.send()
     said = [message["metadata"]["event_payload"]["delivery_id"] for message in cards(slack)]
-    assert said == [str(id) for alert in alerts for id in (alert, reply_id(alert))]
+    assert said == [*map(str, alerts), *(str(reply_id(alert)) for alert in alerts)]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +224,7 @@ def test_a_card_mended_while_its_reply_is_in_doubt_still_has_one(
     desk.close(alert)
     desk.send()
     settled(desk, slack, alert)
-    assert desk.row(alert)["posted"] == 2
+    assert desk.row(alert)["posted"] == desk.row(reply_id(alert))["posted"] == 2
 
 
 @pytest.mark.parametrize("error", ["invalid_blocks", "restricted_action"])

@@ -26,6 +26,13 @@ def test_a_card_reads_well_in_a_terminal(slack: LocalSlack, client: WebClient) -
     assert last == "└" + "─" * 79
 
 
+def test_a_reply_says_in_a_terminal_that_it_is_one(slack: LocalSlack, client: WebClient) -> None:
+    card = client.chat_postMessage(channel="general", text="t")
+    client.chat_postMessage(channel="general", text="r", thread_ts=card["ts"])
+    printed = [card["printed"] for card in slack.get("_control/cards")]
+    assert ["(reply)" in text for text in printed] == [False, True]
+
+
 def test_no_line_in_a_terminal_is_wider_than_asked(slack: LocalSlack, client: WebClient) -> None:
     blocks = [
         section("word " * 60 + "x" * 200),
