@@ -64,7 +64,12 @@ SELECT md5(t.customer || '|' || t.person || '|' || t.course)::uuid AS id,
        t.score,
        (SELECT l.url FROM certificate_links l
         WHERE l.customer = t.customer AND l.person = t.person
-          AND l.subject IN (t.course, c.certificate)
+          -- a completion that was withdrawn has left its link behind
+          AND (l.subject = t.course AND t.completed_at IS NOT NULL
+               OR l.subject = c.certificate
+                  AND EXISTS (SELECT FROM certificates r
+                              WHERE r.customer = t.customer AND r.person = t.person
+                                AND r.certificate = l.subject))
         ORDER BY l.at DESC LIMIT 1) AS certificate_url,
        EXISTS (SELECT FROM alerts a JOIN deliveries d ON d.alert = a.alert
                WHERE a.customer = t.customer AND d.posted > 0

@@ -98,8 +98,12 @@ INSERT INTO course_facts (course, source_id, at, name, type, certificate) VALUES
 INSERT INTO certificate_links VALUES
     ('acme', 'p1', 'reporting', 'https://lms/old', '2026-03-01Z', 'lms#1'),
     ('acme', 'p1', 'reporting-pro', 'https://lms/new', '2026-03-02Z', 'lms#2'),
+    ('acme', 'p2', 'reporting', 'https://lms/withdrawn', '2026-03-03Z', 'lms#5'),
+    ('acme', 'p2', 'reporting-pro', 'https://lms/withdrawn-too', '2026-03-03Z', 'lms#5'),
     ('acme', 'p1', 'forecasting', 'https://lms/forecasting', '2026-03-03Z', 'lms#4'),
     ('other', 'p1', 'reporting', 'https://lms/other', '2026-03-03Z', 'lms#3');
+INSERT INTO live.certificates (customer, person, certificate, status, earned_at) VALUES
+    ('acme', 'p1', 'reporting-pro', 'valid', %(day)s);
 INSERT INTO live.alerts VALUES
     ('3f1c6f0e-3a5b-5c1e-8a52-0c7a6fbb3d61', 1, 'certification_earned', 1, 'acme',
      'p1|reporting-pro', 'open', %(day)s, %(day)s, '{lms#2}', '{}', true),
@@ -158,6 +162,10 @@ def test_user_training_joins_what_is_known_of_person_course_and_card(seeded: str
     assert (row["status"], row["completed_at"], row["score"]) == ("completed", DAY, Decimal("92.5"))
     assert row["certificate_url"] == "https://lms/new"
     assert row["csm_notified"] is True
+
+
+def test_the_link_of_a_completion_that_was_withdrawn_is_not_shown(seeded: str) -> None:
+    assert user_training(seeded, "p2")["certificate_url"] is None
 
 
 def test_a_card_that_waits_has_notified_nobody(seeded: str) -> None:
