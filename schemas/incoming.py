@@ -82,11 +82,11 @@ Text = Annotated[
 ]
 Email = Annotated[Text, AfterValidator(_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Whole = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)
 Day = Annotated[date, BeforeValidator(_day)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 Score = Annotated[Decimal, Field(ge=0, le=100, max_digits=7, decimal_places=4)]
-Attempt = Annotated[Whole, Field(ge=1, le=10_000)]
+Attempt = Annotated[int, Field(ge=1, le=10_000), WHOLE]
 Link = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\x00-\x20]+$")]
 
 
@@ -208,8 +208,8 @@ class CourseDescribed(Incoming):
     modules: Annotated[tuple[Module, ...], Field(max_length=500)] | None = None
     certificate: Id | None = None
     certificate_name: Text | None = None
-    validity_months: Annotated[Whole, Field(ge=1, le=1200)] | None = None
-    patience_days: Annotated[Whole, Field(ge=1, le=3650)] | None = None
+    validity_months: Annotated[int, Field(ge=1, le=1200), WHOLE] | None = None
+    patience_days: Annotated[int, Field(ge=1, le=3650), WHOLE] | None = None
     next_courses: Annotated[tuple[Id, ...], Field(max_length=50)] | None = None
 
     @field_validator("modules")

@@ -21,7 +21,14 @@ from projections.rows import rows_of
 from projections.store import StateKey
 from schemas.alerts import CERTIFICATION_EARNED, TRAINING_ABANDONED
 from schemas.envelope import Event
-from schemas.facts import Fact, OfCatalogue, PersonJoined, PersonLeft
+from schemas.facts import (
+    CompletionWithdrawn,
+    Fact,
+    OfCatalogue,
+    PersonJoined,
+    PersonLeft,
+    TrainingCompleted,
+)
 from schemas.incoming import EVENTS, Incoming
 from streams.fold import BY_NAME, Fold
 from tests.handlers.histories import History, histories
@@ -127,6 +134,10 @@ def event_of(fact: Fact) -> Event:
             del said["customer"]
     if isinstance(fact, OfCatalogue) and "modules" in said:
         said["modules"] = [{"id": module} for module in said["modules"]]
+    if isinstance(fact, TrainingCompleted) and fact.certificate:
+        said["certificate"] = {"certificate": fact.certificate}
+    if isinstance(fact, CompletionWithdrawn) and fact.withdraws:
+        said["withdraws"] = fact.withdraws.removeprefix(f"{source}#")
     data: Incoming = KINDS[fact.WIRE].model_validate(said)
     return Event(id, source, fact.at, data)
 

@@ -153,7 +153,7 @@ def test_a_tick_again_or_an_older_one_changes_nothing(settings: Settings) -> Non
     records = of_acme([*starts("ann"), *tick(30), *starts("bea", 20), *tick(30), *tick(10)])
     once = run(settings, records[:3])
     again = run(settings, records[3:])
-    assert again["positions"][0] == (0, 5, day(90), day(30))
+    assert again["positions"][0] == (0, 5, day(90), day(30), 0)
     assert {**again, "positions": None} == {**once, "positions": None}
 
 
@@ -162,7 +162,7 @@ def test_a_tick_far_ahead_of_its_log_time_is_ignored_and_counted(
 ) -> None:
     after = run(settings, of_acme([*tick(90 + 1.01 * MINUTE), *tick(90 + MINUTE)]))
     assert [line["offset"] for line in lines_of(capsys.readouterr().err, "tick_ahead")] == [0]
-    assert after["positions"][0] == (0, 2, day(90), day(90 + MINUTE))
+    assert after["positions"][0] == (0, 2, day(90), day(90 + MINUTE), 0)
 
 
 def test_log_time_never_runs_back(settings: Settings) -> None:
