@@ -51,8 +51,16 @@ class Crew:
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         """Run a program to its end, with its output in its log or shown; watch the others."""
+        self.await_end(self.begin(name, command, shown=shown), meanwhile)
+
+    def begin(self, name: str, command: Words, *, shown: bool = False) -> Child:
+        """Start a program whose end is waited for later."""
         child = self._child(name, command, None if shown else self.logs / f"{name}.log")
         self._passing.append(child)
+        return child
+
+    def await_end(self, child: Child, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Wait for the end of what was begun; watch the others."""
         while child.status is None:
             self.watch()
             meanwhile()

@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from deploy.children import Lock, PartsError
+from deploy.children import Child, Lock, PartsError
 from deploy.crew import Crew
 from deploy.environment import ROOT, program
 from deploy.given import Lodging
@@ -46,12 +47,16 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
         try:
             for name in crew.clear():
                 say(f"ended {name}, which an earlier run left behind")
+            sample = None if keep else begin_sample(crew, seed)
+            slack = None if os.environ.get("SLACK_BOT_TOKEN") else begin_slack(crew, keep=keep)
             start_parts(crew, keep=keep)
-            slack = None if os.environ.get("SLACK_BOT_TOKEN") else start_slack(crew, keep=keep)
+            if slack:
+                await_slack(crew, slack)
             lodging.make(keep=keep)
             start_laurel(crew)
-            sample = None if keep else play_sample(crew, slack, seed)
-            arrived = check_sample(crew, slack, sample) if leave and sample else {}
+            if sample:
+                play(crew, slack, sample)
+            arrived = check_sample(crew, slack, sample.path) if leave and sample else {}
             seconds = round(time.monotonic() - began, 1)
             if not leave:
                 stay(crew, slack, start_door(crew))
@@ -142,7 +147,7 @@ def start_parts(crew: Crew, *, keep: bool) -> None:
         crew.environment["DATABASE_URL"] = postgres.url
 
 
-def start_slack(crew: Crew, *, keep: bool) -> LocalSlack:
+def begin_slack(crew: Crew, *, keep: bool) -> LocalSlack:
     """Start the local Slack, and send the crew's messages there."""
     state = HOME / "slack.json"
     if not keep:
@@ -153,9 +158,13 @@ def start_slack(crew: Crew, *, keep: bool) -> LocalSlack:
     words = ["--port", str(slack.port), "--token", token, "--channels", FALLBACK, "--users", "any"]
     words += ["--state", str(state)]
     crew.start("local-slack", [program("python"), "-m", "deploy.local_slack", *words])
+    return slack
+
+
+def await_slack(crew: Crew, slack: LocalSlack) -> None:
+    """Wait until the local Slack is up, and name its channel to the crew."""
     await_answer(crew, slack.answers, f"the local Slack does not answer at {slack.address}")
     crew.environment["SLACK_FALLBACK_CHANNEL"] = slack.channel(FALLBACK)
-    return slack
 
 
 def await_answer(crew: Crew, answers: Callable[[], bool], otherwise: str) -> None:
@@ -210,15 +219,28 @@ def start_door(crew: Crew) -> str:
     return f"http://run:{token}@{place}/"
 
 
-def play_sample(crew: Crew, slack: LocalSlack | None, seed: int) -> Path:
-    """Make the sample and play it, showing each card as it arrives."""
-    sample = HOME / "sample.jsonl"
-    words = ["--days", "60", "--seed", str(seed), "--out", str(sample)]
-    crew.finish("sample", [program("python"), "-m", "tests.sample.generate", *words])
+@dataclass(frozen=True)
+class Sample:
+    """The file to be played, and who writes it."""
+
+    path: Path
+    maker: Child
+
+
+def begin_sample(crew: Crew, seed: int) -> Sample:
+    """Have the sample made while the parts start."""
+    path = HOME / "sample.jsonl"
+    words = ["--days", "60", "--seed", str(seed), "--out", str(path)]
+    maker = crew.begin("sample", [program("python"), "-m", "tests.sample.generate", *words])
+    return Sample(path, maker)
+
+
+def play(crew: Crew, slack: LocalSlack | None, sample: Sample) -> None:
+    """Play the sample, showing each card as it arrives."""
+    crew.await_end(sample.maker)
     show = slack.show if slack else _nothing
-    crew.finish("play", [program("laurel"), "play", sample], shown=True, meanwhile=show)
+    crew.finish("play", [program("laurel"), "play", sample.path], shown=True, meanwhile=show)
     show()
-    return sample
 
 
 def check_sample(crew: Crew, slack: LocalSlack | None, sample: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from schemas.topics import READS, App
 from . import logs, metrics, positions
 from .append import open_producer
 from .database import PASSING, Pool, open_pool
+from .extent import Extent
 from .lanes import BACK_OFF, Lanes
 from .monitor import EVERY, Monitor
 from .probes import serve
@@ -26,7 +27,7 @@ from .process import die
 from .settings import Settings, SettingsError
 from .stop import CannotListen
 from .topics import check_settings, topic_ids
-from .transport import Batch, BatchConsumer, Extent, Record, batches, install
+from .transport import Batch, BatchConsumer, Record, batches, install
 
 Step = Callable[[], Awaitable[int]]
 """Something to be done again and again; returns how much was done."""

@@ -102,7 +102,7 @@ def _running(commands: Any) -> None:
     made.add_argument("kind", choices=("intake", "engine", "slack"))
     _command(commands, "serve", "serve:run", "Take events over HTTP until Ctrl-C.")
     _command(commands, "topics", "setup:topics", "Make and check topics, begin.")
-    _command(commands, "migrate", "setup:migrate", "Bring the database up to this version.")
+    _command(commands, "migrate", "migrating:migrate", "Bring the database up to this version.")
     _command(commands, "settings", "setup:show", "Show every setting and its variable.")
 
 

@@ -9,8 +9,8 @@ import psycopg
 from schemas.topics import App
 
 from .database import APPLICATION, Connection
+from .extent import Extent
 from .stop import HistoryExpired, PositionBeyondEnd, PositionLost, TopicRecreated
-from .transport import Extent
 
 Place = tuple[str, int]
 """A topic's name in Kafka and a partition."""

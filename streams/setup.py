@@ -1,17 +1,11 @@
-"""How do an empty broker and an empty database become Laurel's, and with which settings?"""
+"""How does an empty broker become Laurel's, and with which settings?"""
 
 from argparse import Namespace
-
-from psycopg.errors import InsufficientPrivilege
-from sqlalchemy.exc import OperationalError, ProgrammingError
-
-from projections.migrate import READER
-from projections.migrate import migrate as bring_up
 
 from . import database
 from .reach import reach_kafka
 from .settings import Settings
-from .shell import Failed, postgres_address, say, table
+from .shell import postgres_address, say, table
 from .topics import begin_positions, check_settings, create
 
 
@@ -25,22 +19,6 @@ def topics(settings: Settings, _: Namespace) -> None:
     for topic in made:
         say(f"made {topic}, {settings.laurel_partitions} partitions")
     say(f"all topics stand as they must; {len(made)} were made, {began} positions began")
-
-
-def migrate(settings: Settings, _: Namespace) -> None:
-    """Bring the database up to this version of the code."""
-    try:
-        revision = bring_up(settings.database_url.get_secret_value())
-    except OperationalError as fault:
-        raise fault.orig or fault from None
-    except ProgrammingError as fault:
-        if not isinstance(fault.orig, InsufficientPrivilege):
-            raise
-        raise Failed(
-            f"Postgres at {postgres_address(settings)}: {fault.orig.diag.message_primary}: let an"
-            f" administrator do it once, such as `CREATE ROLE {READER} NOLOGIN`"
-        ) from None
-    say(f"the database at {postgres_address(settings)} is at revision {revision}")
 
 
 def show(settings: Settings, _: Namespace) -> None:

@@ -7,9 +7,9 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from schemas.topics import READS, TIMELINE, TOPICS
 
 from . import positions
+from .extent import Extent
 from .settings import Settings
 from .stop import TopicMismatch
-from .transport import Extent
 
 
 def admin(settings: Settings) -> KafkaAdminClient:

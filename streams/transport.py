@@ -17,16 +17,10 @@ from faust.serializers.codecs import Codec
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from .extent import Extent
+
 Record = Any
 """aiokafka's `ConsumerRecord`: offset, timestamp (ms), key, value, headers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Where a partition begins and ends in Kafka."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
