@@ -16,7 +16,8 @@ class Crew:
 
     def __init__(self, home: Path, environment: Mapping[str, str], patience: float = 15) -> None:
         self.logs = home / "logs"
-        self.environment = dict(environment)
+        # Compiled once, Python programs start in a fraction of the time, also where it is set off.
+        self.environment = {**environment, "PYTHONDONTWRITEBYTECODE": ""}
         self._patience = patience
         self._pids = home / "pids"
         self._parts: list[Part] = []
