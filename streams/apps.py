@@ -1,7 +1,9 @@
 """What is a worker? A Faust app that owns partitions, one lane each, and loops beside them."""
 
 import asyncio
+import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -25,7 +27,7 @@ from .monitor import EVERY, Monitor
 from .probes import serve
 from .process import die
 from .settings import Settings, SettingsError
-from .stop import CannotListen
+from .stop import CannotListen, StopHangs
 from .topics import check_settings, topic_ids
 from .transport import Batch, BatchConsumer, Record, batches, install
 
@@ -34,6 +36,9 @@ Step = Callable[[], Awaitable[int]]
 
 SEEK_WITHIN = 60.0
 """Seconds for an assignment; Faust gives it 90, and then idles for ever without a word."""
+
+ENDS_WITHIN = 15.0
+"""Seconds for a graceful stop, less than supervisors give before they kill."""
 
 TRIES = 30
 """How often a loop tries, for a minute, before its Kafka client is given up with the process."""
@@ -107,7 +112,7 @@ class Worker:
         logs.set_up()
         metrics.begin(self.topics)
         check_settings(self.settings)
-        worker = faust.Worker(self.app, quiet=True, redirect_stdouts=False, override_logging=False)
+        worker = _Ending(self.app, quiet=True, redirect_stdouts=False, override_logging=False)
         worker.spinner = None  # it writes to the terminal whatever else is said
         try:
             worker.execute_from_commandline()
@@ -230,6 +235,17 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
             logs.log("away", fault=type(fault).__name__, why=str(fault).strip(), tries=tries)
         await asyncio.sleep(BACK_OFF[min(tries, len(BACK_OFF) - 1)])
         tries += 1
+
+
+class _Ending(faust.Worker):  # type: ignore[misc]
+    """Ends in any case: a graceful stop may wait for a broker that is away."""
+
+    def _schedule_shutdown(self, number: signal.Signals) -> None:
+        why = StopHangs(f"{number.name} came {ENDS_WITHIN:.0f} s ago: is the broker away?")
+        end = threading.Timer(ENDS_WITHIN, die, [why])
+        end.daemon = True
+        end.start()
+        super()._schedule_shutdown(number)
 
 
 async def _forever(name: str, seconds: float, step: Step) -> None:

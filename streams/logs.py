@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 
 import orjson
@@ -14,11 +15,33 @@ def log(event: str, **values: object) -> None:
     sys.stderr.flush()
 
 
+AGAIN = 10.0
+"""Seconds after which what a library says over and over is written once more."""
+
+REMEMBERED = 1000
+
+
 class JsonLines(logging.Handler):
-    """Libraries' warnings as lines of the same shape."""
+    """Libraries' warnings as lines of the same shape; `more`: how many like it were left out.
+
+    While a broker is away its client says so dozens of times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        log("library", logger=record.name, level=record.levelname, message=record.getMessage())
+        what, now = (record.name, record.getMessage()), time.monotonic()
+        last, more = self._said.get(what, (now - AGAIN, 0))
+        if now - last < AGAIN:
+            self._said[what] = last, more + 1
+            return
+        if len(self._said) >= REMEMBERED:
+            self._said.clear()
+        self._said[what] = now, 0
+        left_out = {"more": more} if more else {}
+        log("library", logger=what[0], level=record.levelname, message=what[1], **left_out)
 
 
 def set_up(level: int = logging.WARNING) -> None:

@@ -57,6 +57,10 @@ class LoopBlocked(Stop):
     """Nothing has moved in this process for too long, whatever its partitions are."""
 
 
+class StopHangs(Stop):
+    """The process was asked to end and could not do so in time."""
+
+
 class CannotListen(Stop):
     """An address that this process must serve cannot be listened on."""
 

@@ -33,6 +33,22 @@ def test_a_broker_that_goes_away_leaves_no_engine_idle(
         assert _noticed(system.workers[0], before)
 
 
+def test_an_engine_ends_when_asked_to_though_the_broker_is_away(
+    make_kafka: Callable[..., OwnBroker], database: str, tmp_path: Path
+) -> None:
+    broker = make_kafka()
+    with System(broker.bootstrap, database, tmp_path) as system:
+        worker = system.start("engine")
+        worker.await_event("assigned")
+        broker.kill()
+        wait_for(lambda: _noticed(worker, 0), "the worker to notice")
+        worker.process.terminate()
+        worker.await_exit(30)
+        broker.restart()
+        lines = [line["message"] for line in worker.events("library")]
+        assert all(lines.count(line) < 10 for line in lines), "it says the same over and over"
+
+
 def _going_on(system: System, worker: Running) -> Running:
     """The worker, once it has folded everything, or the one that takes its place if it ended."""
     wait_for(
