@@ -59,11 +59,11 @@ OF_MEMBER = (PersonJoined, PersonLeft, RoleChanged)
 
 
 class Move(NamedTuple):
-    """A joining or leaving, in the order in which they count."""
+    """A joining or leaving, in the order in which they count: of one instant the leaving last."""
 
     at: datetime
-    source_id: str
     kind: Literal["joined", "left"]
+    source_id: str
 
 
 class Membership(NamedTuple):
@@ -233,7 +233,7 @@ class Directory:
                     kind: Literal["joined", "left"] = (
                         "joined" if isinstance(data, PersonJoined) else "left"
                     )
-                    move = Move(event.time, cause(event), kind)
+                    move = Move(event.time, kind, cause(event))
                     self.move(person, opaque(data.customer), move)
 
     def link(self, name: Name, person: str) -> None:

@@ -80,7 +80,7 @@ async def load(
         await cursor.execute(
             """
             -- when did these people join and leave which customers?
-            SELECT person, customer, at, source_id, kind FROM membership_facts
+            SELECT person, customer, at, kind, source_id FROM membership_facts
             WHERE person = ANY(%b) AND kind IN ('joined', 'left')
             """,
             (list(wanted.people),),

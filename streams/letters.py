@@ -116,7 +116,8 @@ async def assign(
             raise LetterError(f"{name}: say which person: {found.detail}")
         if customer is not None:
             await _check_customer(connection, opaque(customer))
-        whose = opaque(customer) if customer else known.whose(found, None, event.time)
+        named = opaque(data.customer) if data.customer else None
+        whose = opaque(customer) if customer else known.whose(found, named, event.time)
         if isinstance(whose, Miss):
             raise LetterError(f"{name}: say which customer: {whose.detail}")
         route, now = Route(whose, found), (await clock.read(connection)).now
@@ -166,13 +167,14 @@ def _named(name: str) -> tuple[Kind, int]:
 
 async def _send_on(connection: Connection, name: str) -> None:
     kind, id = _named(name)
+    # First, as in the sweep: two that lock rows and the clock in another order wait in a ring.
+    await releases.begin(connection)
     cursor = await connection.execute(
         f"UPDATE {TABLES[kind]} SET status = %s, released_at = NULL"
         " WHERE id = %s AND status IN ('waiting', 'discarded') AND bytes IS NOT NULL",
         (ON_THE_WAY[kind], id),
     )
     if cursor.rowcount:
-        await releases.begin(connection)
         return
     letter, value = await show(connection, name)
     if letter.status in ("waiting", "discarded") and value is None:

@@ -29,10 +29,10 @@ class SettingsError(ValueError):
 class Settings(BaseModel):
     """Every setting, named as its environment variable in lower case."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
     kafka_bootstrap: str = Field(
-        "127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$", description="host:port,…"
+        "127.0.0.1:9092", pattern=r"^[^\s:,]+:[0-9]+(,[^\s:,]+:[0-9]+)*$", description="host:port,…"
     )
     database_url: SecretStr = Field(
         SecretStr("postgresql://laurel@127.0.0.1:5432/laurel"), description="postgresql://…"
@@ -156,11 +156,22 @@ class Settings(BaseModel):
         return self.laurel_session_seconds / 2
 
 
+OURS_ELSEWHERE = {"LAUREL_DOOR", "LAUREL_TOKEN", "LAUREL_SAMPLE_SEEDS"}
+"""What `./dev`, the producer's guide and the tests call their own."""
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment; raises `SettingsError` naming each wrong variable."""
     given = {
         name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ
     }
+    known = {name.upper() for name in Settings.model_fields} | OURS_ELSEWHERE
+    if unknown := sorted(
+        name for name in environ if name.startswith("LAUREL_") and name not in known
+    ):
+        raise SettingsError(
+            f"{', '.join(unknown)}: no such setting; `laurel settings` shows all there are"
+        )
     try:
         return Settings.model_validate(given)
     except ValidationError as error:

@@ -248,7 +248,8 @@ class Ledger:
                                                  attempts, looked, thread_of)
                     VALUES (%s, %s, %s, 0, 'pending', %s, 0, 0, %s)
                     ON CONFLICT (alert) DO UPDATE SET desired = excluded.desired,
-                        state = CASE WHEN d.state = 'replied' THEN 'pending' ELSE d.state END
+                        state = CASE WHEN d.state = 'replied' AND d.posted < excluded.desired
+                                THEN 'pending' ELSE d.state END
                     """,
                     (reply_id(claim.alert), claim.customer, version, channel, claim.alert),
                 )

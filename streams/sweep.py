@@ -118,6 +118,8 @@ def _parse(value: bytes) -> Event | None:
 async def _mark(connection: Connection, found: Found) -> int:
     """Mark all that may go on, in one transaction; returns how many."""
     async with connection.transaction():
+        if found.free:
+            await releases.begin(connection)
         cursor = connection.cursor(binary=True)
         if found.changed:
             await cursor.executemany(
@@ -133,7 +135,6 @@ async def _mark(connection: Connection, found: Found) -> int:
             )
         if not found.free:
             return 0
-        await releases.begin(connection)
         await cursor.execute(
             "UPDATE quarantine SET status = 'releasing', released_at = NULL"
             " WHERE id = ANY(%s) AND status = 'waiting'",

@@ -47,6 +47,7 @@ class Ticker:
             if self.driven:
                 return 0
             known = await releases.count(connection)
+            failpoint("ticker.asked")
             now = await positions.watermark(connection, map(self._settings.topic, INTAKE))
             if now is None:
                 return 0

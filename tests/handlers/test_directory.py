@@ -165,6 +165,15 @@ def test_a_membership_ends_with_the_instant_of_leaving() -> None:
         assert account(directory, started(MONDAY + 2 * DAY, customer=named)) == "left"
 
 
+def test_of_a_leaving_and_a_joining_at_one_instant_the_leaving_counts() -> None:
+    again = told(
+        incoming.PersonJoined(customer="acme", person=DirectoryPerson(id="7")), MONDAY + DAY, "z"
+    )
+    for moves in ((left(MONDAY + DAY), again), (again, left(MONDAY + DAY))):
+        directory = knowing(joined(MONDAY), *moves)
+        assert account(directory, started(MONDAY + 2 * DAY)) == "left"
+
+
 def test_an_event_before_the_first_joining_belongs_to_it() -> None:
     directory = knowing(joined(MONDAY), left(MONDAY + DAY), joined(MONDAY + 2 * DAY, "bolt"))
     assert account(directory, started(MONDAY - DAY)) == "acme"

@@ -147,6 +147,12 @@ def test_a_port_or_a_name_that_cannot_be_is_named(laurel: Laurel) -> None:
     assert "can be looked up" in said.err
 
 
+def test_a_setting_that_is_none_of_ours_is_refused_by_its_name(laurel: Laurel) -> None:
+    said = laurel("settings", env={"LAUREL_PARTITON": "3"})
+    assert said.code == 2
+    assert "LAUREL_PARTITON: no such setting" in said.err
+
+
 def test_a_channel_named_as_people_name_it_is_refused_with_where_its_id_stands(
     laurel: Laurel,
 ) -> None:

@@ -39,6 +39,16 @@ def make_and_begin_anew(intake: Steps) -> None:
     begin_anew(intake)
 
 
+def test_no_tick_speaks_for_what_intake_reads_anew(intake: Steps) -> None:
+    known = "SELECT count(*) FROM positions WHERE app = 'intake' AND watermark IS NOT NULL"
+    with intake.system.connect() as connection:
+        topic = intake.settings.topic(TRAINING)
+        connection.execute("UPDATE positions SET watermark = now() WHERE topic = %s", (topic,))
+    assert intake.rows(known) != [(0,)]
+    begin_anew(intake)
+    assert intake.rows(known) == [(0,)]
+
+
 def test_a_record_at_an_old_offset_of_a_topic_made_anew_is_heard(intake: Steps) -> None:
     tp = intake.tp()
     intake.tell(customer(), course(), joined())

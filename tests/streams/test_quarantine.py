@@ -417,6 +417,19 @@ def test_an_assignment_overrides_the_customer_an_event_names(intake: Steps) -> N
     assert [fact.customer for fact in intake.facts(TrainingStarted)] == ["acme"]
 
 
+def test_an_assignment_keeps_to_the_customer_an_event_names_unless_another_is_said(
+    intake: Steps,
+) -> None:
+    tp = intake.tp()
+    intake.tell(*EVERYONE)
+    intake.say(started(customer="bolt"))
+    intake.take(tp)
+    for said in ((), (None, ADA)):
+        with pytest.raises(LetterError, match="say which customer"):
+            intake.ask(letters.assign, names(intake)[0], *said)
+    assert [row[2] for row in intake.quarantine()] == ["conflict"]
+
+
 def test_an_account_once_given_cannot_be_assigned_away(intake: Steps) -> None:
     tp = intake.tp()
     intake.tell(*EVERYONE)
@@ -445,6 +458,21 @@ def test_only_events_of_people_that_wait_can_be_assigned(intake: Steps) -> None:
     intake.ask(letters.discard, training, "a test account")
     with pytest.raises(LetterError, match="is discarded; only what waits"):
         intake.ask(letters.assign, training, "acme", "7")
+
+
+def test_each_way_to_set_something_free_is_counted_so_that_late_ticks_are_void(
+    intake: Steps,
+) -> None:
+    tp = intake.tp()
+    intake.tell(*EVERYONE)
+    intake.say(started(customer="bolt"), b"?")
+    intake.take(tp)
+    counted = "SELECT releases FROM clock"
+    assert intake.rows(counted) == [(0,)]
+    intake.ask(letters.replay, [f"d{intake.dead_letters()[0][0]}"])
+    assert intake.rows(counted) == [(1,)]
+    intake.ask(letters.assign, names(intake)[0], "acme")
+    assert intake.rows(counted) == [(2,)]
 
 
 def test_what_is_discarded_stays_with_its_reason_and_never_goes_on(intake: Steps) -> None:

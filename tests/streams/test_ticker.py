@@ -78,6 +78,19 @@ def test_a_deadline_fires_when_intake_has_heard_so_far_and_not_before(system: Sy
     assert ticks(system)[0] == [day(DUE), day(DUE + 1)]
 
 
+def test_a_timeline_that_heard_of_more_releases_than_the_database_still_hears_the_clock(
+    system: System,
+) -> None:
+    """After a rebuild into a new database, or one that was restored."""
+    put(system, said(start("acme", "ann", 0)))
+    with system.connect() as connection:
+        connection.execute("UPDATE positions SET releases = 3 WHERE app = 'engine'")
+    system.start("engine")
+    await_folded(system)
+    heard_until(system, day(DUE))
+    await_stalled(system, "ann")
+
+
 def test_a_partition_hears_the_clock_by_the_hour_or_when_something_is_due(system: System) -> None:
     occupy(system)
     put(system, said(start("acme", "ann", 0)))
