@@ -46,8 +46,8 @@ class Ticker:
             self.driven = (await clock.read(connection)).driven
             if self.driven:
                 return 0
+            # First: what is set free after this makes the tick stale.
             known = await releases.count(connection)
-            failpoint("ticker.asked")
             now = await positions.watermark(connection, map(self._settings.topic, INTAKE))
             if now is None:
                 return 0

@@ -200,11 +200,9 @@ def test_what_is_released_together_after_the_deadline_is_no_stall(system: System
     ) == [("Dora", "completed"), ("Erin", "abandoned"), ("Fay", "abandoned")]
 
 
-@pytest.mark.parametrize("asleep", ["ticker.asked", "ticker.before"])
 def test_a_tick_that_comes_late_does_not_speak_of_what_was_released_meanwhile(
-    system: System, asleep: str
+    system: System,
 ) -> None:
-    """Whether its owner fell asleep before it asked for the watermark, or afterwards."""
     lms = Lms("late tick")
     customer = customer_in(0, "late tick")
     heard = ago(days=21)
@@ -214,7 +212,7 @@ def test_a_tick_that_comes_late_does_not_speak_of_what_was_released_meanwhile(
     system.publish(DIRECTORY, *told, headers=heard_at(heard), partition=0)
     patient = {"LAUREL_SESSION_SECONDS": "60"}
     system.start("intake", **patient)
-    engine = system.start("engine", FAILPOINT=f"{asleep}:freeze", **patient)
+    engine = system.start("engine", FAILPOINT="ticker.before:freeze", **patient)
     system.await_intake()
     began = lms.started("dora", lapse - PATIENCE)
     system.publish(TRAINING, began, headers=heard_at(heard), partition=0)
@@ -230,8 +228,7 @@ def test_a_tick_that_comes_late_does_not_speak_of_what_was_released_meanwhile(
         system.publish(DIRECTORY, lms.joined("dora", customer), partition=0)
         wait_for(lambda: system.rows(waiting, "releasing") == [(1,)], "the start to be forwarded")
         engine.wake()
-        if asleep == "ticker.before":
-            engine.await_event("tick_stale", partition=0)
+        engine.await_event("tick_stale", partition=0)
         await_learners(system, customer, 1)
         await_looks(system, engine, partition=1)
         assert stalls(system, customer) == []
