@@ -61,13 +61,14 @@ def test_a_sample_comes_out_as_it_must(
             system.start(kind)
         laurel(system, "play", str(sample))
         with system.connect() as connection:
-            check.await_cards(connection, 120)
+            check.await_cards(connection, 240)
             differences = check.differences(connection, sample)
             counts = check.counts(connection)
         assert differences == {kind: [] for kind in differences}, f"seed {seed}"
         wanted = summary(expect(sample))
         assert counts == {name: wanted[name] for name in counts}, f"seed {seed}"
         assert check.cards(slack.url) == wanted["cards"], f"seed {seed}"
+        assert check.owed(slack.url) == 0, f"seed {seed}"
         assert check.events(system.settings) == wanted["events"], f"seed {seed}"
         if seed == DEFAULT:
             for worker in system.workers:

@@ -71,11 +71,24 @@ def events(settings: Settings) -> int:
 
 def cards(slack: str) -> int:
     """How many cards people see in the local Slack of that address; a reply to one is none."""
+    return sum(message["thread_ts"] is None for message in _messages(slack))
+
+
+def owed(slack: str) -> int:
+    """How many cards there promise more in a thread in which nothing stands."""
+    messages = _messages(slack)
+    answered = {message["thread_ts"] for message in messages}
+    return sum(
+        "in the thread" in json.dumps(message["blocks"]) and message["ts"] not in answered
+        for message in messages
+        if message["thread_ts"] is None
+    )
+
+
+def _messages(slack: str) -> list[dict[str, Any]]:
     with urlopen(f"{slack}_control/messages", timeout=10) as answer:
         channels = json.load(answer)["channels"]
-    return sum(
-        message["thread_ts"] is None for channel in channels for message in channel["messages"]
-    )
+    return [message for channel in channels for message in channel["messages"]]
 
 
 def counts(connection: Connection) -> dict[str, Any]:
@@ -107,7 +120,10 @@ def counts(connection: Connection) -> dict[str, Any]:
 
 
 def await_cards(connection: Connection, seconds: float) -> None:
-    """Wait until every alert that asks for a card has its last version shown, or is given up."""
+    """Wait until every alert that asks for a card has its last version shown, or is given up.
+
+    What goes on in its thread is waited for, too.
+    """
     deadline = time.monotonic() + seconds
     waiting = """
         SELECT (SELECT count(*) FROM outbox)
@@ -115,6 +131,8 @@ def await_cards(connection: Connection, seconds: float) -> None:
                 WHERE a.notify AND (d.alert IS NULL OR d.desired < a.version
                                     OR (d.posted < d.desired
                                         AND d.state NOT IN ('silent', 'dead'))))
+             + (SELECT count(*) FROM deliveries
+                WHERE thread_of IS NOT NULL AND posted < desired AND state <> 'dead')
     """
     while True:
         row = connection.execute(waiting).fetchone()
@@ -129,7 +147,7 @@ def main() -> int:
         prog="python -m tests.sample.check", description=(__doc__ or "").strip()
     )
     parser.add_argument("play", type=Path, help="the file that was played")
-    parser.add_argument("--wait", type=float, default=120, help="seconds to wait for the last card")
+    parser.add_argument("--wait", type=float, default=300, help="seconds to wait for the last card")
     parser.add_argument("--slack", help="address of the local Slack; else the ledger is believed")
     parser.add_argument("--out", type=Path, help="where to write the summary; else it is printed")
     options = parser.parse_args()
@@ -138,8 +156,9 @@ def main() -> int:
         await_cards(connection, options.wait)
         found = differences(connection, options.play)
         stands = {"events": events(settings), **counts(connection)}
+    lacking = 0
     if options.slack:
-        stands["cards"] = cards(options.slack)
+        stands["cards"], lacking = cards(options.slack), owed(options.slack)
     wanted = summary(expect(options.play))
     for kind, lines in found.items():
         for line in lines[:SHOWN]:
@@ -147,12 +166,14 @@ def main() -> int:
     wrong = [name for name, value in stands.items() if wanted[name] != value]
     for name in wrong:
         sys.stderr.write(f"{name}: expected {wanted[name]}, found {stands[name]}\n")
+    if lacking:
+        sys.stderr.write(f"cards: {lacking} promise more in their thread, and nothing is there\n")
     said = json.dumps(stands) + "\n"
     if options.out:
         options.out.write_text(said)
     else:
         sys.stdout.write(said)
-    return 1 if wrong or any(found.values()) else 0
+    return 1 if wrong or lacking or any(found.values()) else 0
 
 
 if __name__ == "__main__":
