@@ -55,6 +55,12 @@ def _zone(text: str) -> str:
     return text
 
 
+def _plain(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", value):
+        raise ValueError("must be a number, or one as plain text such as 92.5")
+    return value
+
+
 def _whole(value: object) -> object:
     if isinstance(value, bool | str):
         raise ValueError("must be a whole number, not text and no boolean")
@@ -85,7 +91,9 @@ Zone = Annotated[str, AfterValidator(_zone)]
 WHOLE = BeforeValidator(_whole)
 Day = Annotated[date, BeforeValidator(_day)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
-Score = Annotated[Decimal, Field(ge=0, le=100, max_digits=7, decimal_places=4)]
+Score = Annotated[
+    Decimal, Field(ge=0, le=100, max_digits=7, decimal_places=4), BeforeValidator(_plain)
+]
 Attempt = Annotated[int, Field(ge=1, le=10_000), WHOLE]
 Link = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\x00-\x20]+$")]
 

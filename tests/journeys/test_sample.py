@@ -35,6 +35,9 @@ DEFAULT, *_ = SEEDS = [int(seed) for seed in os.environ["LAUREL_SAMPLE_SEEDS"].s
 BATCHES = (1, 7, 500)
 PARTITIONS = 4
 
+FETCHED = dict(zip(SEEDS, ("2000", "1", "7", "500"), strict=False))
+"""How many records the workers fetch at most, by seed."""
+
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.timeout(600)
@@ -53,6 +56,7 @@ def test_a_sample_comes_out_as_it_must(
             tmp_path,
             PARTITIONS,
             SLACK_API_URL=slack.api,
+            LAUREL_BATCH=FETCHED[seed],
             SLACK_BOT_TOKEN="xoxb-local",
             SLACK_FALLBACK_CHANNEL=slack.channel("customer-success"),
         ) as system,

@@ -43,6 +43,8 @@ def paper(last_day: object) -> dict[str, Any]:
         (told(time="1772442000"), "/time"),
         (told(time=True), "/time"),
         (told(score=True), "/data/score"),
+        (told(score="8_0"), "/data/score"),
+        (told(score=" 80 "), "/data/score"),
         (told(attempt=True), "/data/attempt"),
         (told(attempt="2"), "/data/attempt"),
         (told(attempt=2.5), "/data/attempt"),
