@@ -91,6 +91,25 @@ def test_a_timeline_that_heard_of_more_releases_than_the_database_still_hears_th
     await_stalled(system, "ann")
 
 
+def test_a_tick_knows_of_no_release_that_came_while_its_time_was_asked_for(
+    system: System,
+) -> None:
+    put(system, said(start("acme", "ann", 0)))
+    system.start("engine")
+    await_folded(system)
+    with system.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE dead_letters IN ACCESS EXCLUSIVE MODE")
+        waits = "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        waits += " AND wait_event_type = 'Lock'"
+        wait_for(lambda: system.rows(waits), "the ticker to ask for the watermark")
+        heard_until(system, day(DUE))
+        with system.connect() as other:
+            other.execute("UPDATE clock SET releases = 5")
+    await_stalled(system, "ann")
+    told = [decode(record.value) for record in system.records(TIMELINE)]
+    assert [one.releases for one in told if isinstance(one.fact, Tick)] == [0]
+
+
 def test_a_partition_hears_the_clock_by_the_hour_or_when_something_is_due(system: System) -> None:
     occupy(system)
     put(system, said(start("acme", "ann", 0)))
