@@ -98,7 +98,7 @@ class Sender:
         self._pool = pool
         self._ledger = Ledger(pool, timedelta(seconds=self._timing.lease))
         self._slack = SlackApi(settings, self._timing.request, self._timing.again)
-        self._pace = pace or Pace()
+        self._pace = pace or Pace(settings.laurel_slack_per_second)
         assert settings.slack_fallback_channel is not None
         # An id: after a crash its history is read, and that Slack shows for no name.
         self._fallback = settings.slack_fallback_channel
