@@ -280,9 +280,9 @@ def test_a_requirement_that_asks_something_else_keeps_its_alert_and_gets_another
     assert milestones(script) == [("r", day(1), "open", [first])]
     last = did(script, "certificate.granted.v1", "bob", 5, **BADGE)
     old = ("r", day(1), "open", [first])
-    assert milestones(script) == [old, ("r", day(5), "open", [last])]
+    assert milestones(script) == [("r", day(5), "open", [last]), old]
     came = script.joined(NOON + 6 * DAY, id="eve")
-    assert milestones(script) == [old, ("r", day(5), "resolved", sorted([last, came]))]
+    assert milestones(script) == [("r", day(5), "resolved", sorted([last, came])), old]
 
 
 def test_a_retired_requirement_leaves_its_alert_as_it_is_and_has_no_coverage_any_more() -> None:
@@ -300,6 +300,7 @@ def test_a_retired_requirement_leaves_its_alert_as_it_is_and_has_no_coverage_any
 def test_each_field_of_a_requirement_is_the_last_writers_and_unsaid_ones_stand() -> None:
     script = crew("ada")
     script.joined(id="bob", role="cook")
+    script.listed("course.described.v1", course="d", certificate="other")
     script.required(role="admin", certificate="badge")
     script.required(at=NOON + 2 * DAY, heard=NOON + 2 * DAY, course="plain")
     script.required(at=NOON + DAY, heard=NOON + 3 * DAY, role="cook", certificate="other")
@@ -310,6 +311,15 @@ def test_each_field_of_a_requirement_is_the_last_writers_and_unsaid_ones_stand()
         "course",
         "plain",
     )
+
+
+def test_what_nobody_has_described_is_required_of_nobody_until_somebody_does() -> None:
+    script = crew("ada")
+    script.required(course="later")
+    script.required("s", certificate="never")
+    script.listed("course.described.v1", NOON + DAY, course="later")
+    assert set(covered(script)) == {"r"}
+    assert summary(script.played())["quarantined"] == {"unknown": 1}
 
 
 def test_a_requirement_of_nothing_and_a_customer_that_ended_have_no_coverage() -> None:
