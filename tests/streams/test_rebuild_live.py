@@ -124,6 +124,29 @@ def test_workers_go_on_meanwhile_and_afterwards(system: System) -> None:
     assert come_of(system) == without_faults(system)
 
 
+def test_workers_wait_while_it_is_put_in_place(
+    kafka: Broker, database: str, tmp_path: Path
+) -> None:
+    with System(kafka.bootstrap, database, tmp_path, LAUREL_SESSION_SECONDS="60") as system:
+        put(system, story(people=1))
+        system.start("engine")
+        await_folded(system)
+        disturb(system)
+        under_way = rebuilding(system, FAILPOINT="rebuild.locked:freeze")
+        under_way.await_event("failpoint")
+        reached = system.positions("engine", TIMELINE)
+        put(system, story(seed=2, people=1, first=1))
+        waiting = (
+            "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE '%%FROM positions%%'"
+        )
+        wait_for(lambda: system.rows(waiting), "the worker to wait for its position")
+        assert system.positions("engine", TIMELINE) == reached
+        under_way.wake()
+        assert under_way.await_exit() == 0, under_way.tail()
+        assert come_of(system) == without_faults(system)
+
+
 def test_nothing_is_sent_again_and_what_waits_is_sent(system: System) -> None:
     put(system, story())
     fold_here(system)
@@ -167,7 +190,7 @@ def test_readers_see_what_was_or_what_is_and_do_not_wait(
     kafka: Broker, database: str, tmp_path: Path
 ) -> None:
     # So long may it stand still in the midst of its transaction.
-    with System(kafka.bootstrap, database, tmp_path, LAUREL_SESSION_SECONDS="120") as system:
+    with System(kafka.bootstrap, database, tmp_path, LAUREL_SESSION_SECONDS="60") as system:
         put(system, story())
         fold_here(system)
         disturb(system)
