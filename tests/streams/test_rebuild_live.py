@@ -84,6 +84,7 @@ def test_it_mends_what_is_wrong_and_says_so_and_sends_nothing(system: System) ->
             "INSERT INTO teams VALUES ('acme', 'none', 'any', 1, 1, 0, 0, '[]'),"
             " ('acme', 'no more', 'any', 1, 1, 0, 0, '[]')"
         )
+        connection.execute("UPDATE teams SET score_sum = 0.00 WHERE customer = 'bolt'")
         connection.execute("UPDATE states SET due_at = due_at - interval '1 day'")
         connection.execute("DELETE FROM alerts WHERE alert = %s", (alert,))
         connection.execute("UPDATE remembered SET hashes = substring(hashes FROM 17)")
@@ -95,10 +96,12 @@ def test_it_mends_what_is_wrong_and_says_so_and_sends_nothing(system: System) ->
     certificates = sum(row[0] == "acme" for row in before["certificates"])
     assert changed["attempts"] == ["0", "0", str(attempts)]
     assert changed["certificates"] == ["0", str(certificates), "0"]
-    assert changed["teams"] == ["2", "0", "0"]
+    # 0.00 is 0, but not by its bytes.
+    bolt = sum(row[0] == "bolt" for row in before["teams"])
+    assert changed["teams"] == ["2", "0", str(bolt)]
     assert changed["alerts"] == ["0", "1", "0"]
     assert sorted(changed) == ["alerts", "attempts", "certificates", "remembered", "teams"]
-    assert [line[0] for line in said if line and line[0] == str(alert)] == [str(alert)]
+    assert [line[0] for line in said if len(line[0]) == len(str(alert))] == [str(alert)]
     assert (tables(system), kept(system)) == (before, apart)
 
 
