@@ -116,8 +116,8 @@ class Enrolment:
         Where a completion known by the deadline had stopped it, its withdrawal set it going.
         """
         clock = self._clock(self.run)
-        if clock is None:
-            return None
+        if clock is None or not self.taken_back:
+            return clock
         in_time = clock.deadline + HISTORY
         stood = {
             fact.cause

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
+from operator import is_
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from schemas.alerts import AlertChanged
@@ -71,9 +72,9 @@ def once(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
         nonlocal last
-        asked = (*args, *kwargs.values())
         known = last
-        if known and all(old is new for old, new in zip(known[0], asked, strict=True)):
+        asked = (*args, *kwargs.values())
+        if known and all(map(is_, known[0], asked)):
             return known[1]
         answer = function(*args, **kwargs)
         last = (asked, answer)

@@ -18,7 +18,7 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Cursor = psycopg.AsyncCursor[tuple[Any, ...]]
 
 ALERT = """
-SELECT version, rule, rule_version, status, at, "values", customer, subject
+SELECT version, raised_at, rule, rule_version, status, at, "values", customer, subject
 FROM alerts WHERE alert = %s
 """
 
@@ -97,9 +97,10 @@ GAPS_READ = 200
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """An alert's present version, and what its card shows."""
+    """An alert's present version, when it was raised, and what its card shows."""
 
     version: int
+    raised_at: datetime
     facts: CardFacts
 
 
@@ -110,7 +111,7 @@ async def current(connection: Connection, alert: UUID, now: datetime) -> Current
     row = await cursor.fetchone()
     if row is None:
         return None
-    version, rule, rule_version, status, at, values, customer, subject = row
+    version, raised_at, rule, rule_version, status, at, values, customer, subject = row
     person = None if rule == TEAM_MILESTONE else subject.split("|")[0]
     whose = {"customer": customer, "person": person, **_targets(values)}
     await cursor.execute(KNOWN, whose)
@@ -133,7 +134,7 @@ async def current(connection: Connection, alert: UUID, now: datetime) -> Current
         readiness=await _readiness(cursor, customer),
         now=now,
     )
-    return Current(version, facts)
+    return Current(version, raised_at, facts)
 
 
 def _targets(values: Mapping[str, Value]) -> dict[str, Value]:

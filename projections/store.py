@@ -84,7 +84,7 @@ class Store:
         await self._cursor.execute(
             """
             SELECT s.handler, s.key, s.version, s.state, s.due_at
-            FROM unnest(%s::text[], %s::text[]) AS wanted (handler, key)
+            FROM unnest(%b::text[], %b::text[]) AS wanted (handler, key)
             JOIN states s ON s.partition = %s AND s.handler = wanted.handler
                          AND s.key = wanted.key
             """,
@@ -129,12 +129,12 @@ class Store:
             """
             INSERT INTO states AS s (partition, handler, key, version, state, due_at)
             SELECT %s, handler, key, version, state, due_at
-            FROM unnest(%s::text[], %s::text[], %s::int2[], %s::text[], %s::timestamptz[])
+            FROM unnest(%b::text[], %b::text[], %b::int2[], %b::text[], %b::timestamptz[])
                 AS new (handler, key, version, state, due_at)
             ON CONFLICT (partition, handler, key) DO UPDATE SET
                 version = excluded.version, state = excluded.state,
                 due_at = CASE WHEN s.due_at <= excluded.due_at
-                              AND NOT (s.handler || '|' || s.key) = ANY(%s)
+                              AND NOT (s.handler || '|' || s.key) = ANY(%b::text[])
                          THEN s.due_at ELSE excluded.due_at END
             """,
             (

@@ -15,10 +15,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.envelope import from_epoch_ms
-from schemas.topics import INTAKE, QUARANTINE_ROW
+from schemas.topics import INTAKE
 
+from .consumer import make_consumer
 from .database import Connection
-from .set_aside import Kind, parse_name
+from .set_aside import Kind, row_named
 from .settings import Settings
 
 ANSWER_WITHIN = 5.0
@@ -70,11 +71,7 @@ class Fate:
 
 async def lately(settings: Settings, most: int) -> list[Arrival]:
     """The last records of all intake topics together, the newest first; raises `TopicsUnread`."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-    )
+    consumer = make_consumer(settings)
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             await consumer.start()
@@ -116,10 +113,7 @@ def _arrival(record: ConsumerRecord, topic: str) -> Arrival:
     except orjson.JSONDecodeError:
         event = None
     source, id, kind = (_said(event, name) for name in ("source", "id", "type"))
-    copy_of = None
-    for name, value in record.headers:
-        if name == QUARANTINE_ROW:
-            copy_of = parse_name((value or b"").decode("ascii", "replace"))
+    copy_of = row_named(record)
     heard = from_epoch_ms(record.timestamp)
     return Arrival(topic, record.partition, record.offset, heard, source, id, kind, copy_of)
 

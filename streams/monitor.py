@@ -19,6 +19,7 @@ from kafka import KafkaAdminClient
 from schemas.topics import READS, App
 
 from . import positions
+from .consumer import make_consumer
 from .database import PASSING, Pool
 from .health import Group, Health, Stand
 from .process import die
@@ -129,12 +130,8 @@ class Monitor:
 
     async def _ask_ends(self) -> dict[TP, int]:
         if self._ends is None:
-            self._ends = AIOKafkaConsumer(
-                bootstrap_servers=self._settings.kafka_bootstrap,
-                enable_auto_commit=False,
-                # The end of what may be read; what a transaction has not committed is no lag.
-                isolation_level="read_committed",
-            )
+            # Its ends are those of what may be read: what is not committed is no lag.
+            self._ends = make_consumer(self._settings)
             await self._ends.start()
         places = [TopicPartition(*tp) for tp in self.health.partitions]
         found = await self._ends.end_offsets(places)

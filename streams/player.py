@@ -13,6 +13,7 @@ from schemas.topics import READS, RECORDED_TIME, TIMELINE, App
 
 from . import clock, positions, releases
 from .append import open_producer
+from .consumer import make_consumer
 from .database import Connection, Pool, open_pool
 from .failpoints import failpoint
 from .play_file import Line
@@ -208,7 +209,7 @@ class Player:
 async def open_player(settings: Settings) -> AsyncIterator[Player]:
     """The one player of this database; raises `Refused` where another is at it."""
     async with open_pool(settings, size=2) as pool, open_producer(settings) as producer:
-        consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
+        consumer = make_consumer(settings)
         await consumer.start()
         try:
             async with pool.connection() as connection:

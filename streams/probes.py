@@ -1,7 +1,7 @@
 """How is a worker asked how it is? Over HTTP: /metrics, /livez and /readyz."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
 from faust.types import TP
@@ -11,13 +11,14 @@ from prometheus_client.registry import Collector
 
 from . import readings
 from .database import Pool
-from .logs import log
+from .listening import listening
 from .monitor import Monitor
 from .settings import Settings
-from .stop import CannotListen
 
 Waited = Callable[[], Mapping[TP, float]]
 """For how many seconds the records have waited that the lanes work on."""
+
+_Page = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class _Read(Collector):
@@ -30,11 +31,10 @@ class _Read(Collector):
         return self._found
 
 
-@asynccontextmanager
-async def serve(
+def serve(
     settings: Settings, monitor: Monitor, pool: Pool, waited: Waited
-) -> AsyncIterator[str]:
-    """Serve the three pages; yields their address; raises `CannotListen`."""
+) -> AbstractAsyncContextManager[None]:
+    """Serve the three pages; raises `CannotListen`."""
     limit = settings.laurel_stuck_seconds
 
     async def metrics(_: web.Request) -> web.Response:
@@ -61,22 +61,5 @@ async def serve(
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/livez", page("live", monitor.health.not_live))
     app.router.add_get("/readyz", page("ready", monitor.health.not_ready))
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
     host, port = settings.laurel_metrics_address, settings.laurel_metrics_port
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as fault:
-        raise CannotListen(
-            f"LAUREL_METRICS_ADDRESS {host}, LAUREL_METRICS_PORT {port}: {fault.strerror or fault}"
-        ) from None
-    host, port = runner.addresses[0][:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    log("listening", address=address)
-    try:
-        yield address
-    finally:
-        await runner.cleanup()
-
-
-_Page = Callable[[web.Request], Awaitable[web.Response]]
+    return listening(app, "LAUREL_METRICS", host, port)

@@ -98,11 +98,12 @@ class Sender:
         self._pool = pool
         self._ledger = Ledger(pool, timedelta(seconds=self._timing.lease))
         self._slack = SlackApi(settings, self._timing.request, self._timing.again)
-        self._pace = pace or Pace()
+        self._pace = pace or Pace(settings.laurel_slack_per_second)
         assert settings.slack_fallback_channel is not None
         # An id: after a crash its history is read, and that Slack shows for no name.
         self._fallback = settings.slack_fallback_channel
         self._ways: dict[str, str] = {}
+        self._driven = False
         self._flights: dict[asyncio.Task[None], str] = {}
         self._still_until = 0.0
 
@@ -197,8 +198,9 @@ class Sender:
 
     async def _current(self, claim: Claim) -> Current | None:
         async with self._pool.connection() as connection:
-            now = (await clock.read(connection)).now
-            return await current(connection, claim.shows, now)
+            time = await clock.read(connection)
+            self._driven = time.driven
+            return await current(connection, claim.shows, time.now)
 
     async def _request(self, claim: Claim, found: Current, channel: str) -> None:
         """Send, and write down what came of it."""
@@ -231,20 +233,14 @@ class Sender:
             how = "mended" if claim.ts else "replied" if claim.thread else "posted"
             metrics.DELIVERED.labels(how).inc()
             if how == "posted":
-                await self._measure(claim)
+                self._measure(found)
             log(how, alert=claim.alert, version=version, channel=where)
             failpoint("slack.recorded")
 
-    async def _measure(self, claim: Claim) -> None:
+    def _measure(self, found: Current) -> None:
         """How long did it take from the hearing of what raised the alert?"""
-        async with self._pool.connection() as connection:
-            time = await clock.read(connection)
-            cursor = await connection.execute(
-                "SELECT raised_at FROM alerts WHERE alert = %s", (claim.alert,)
-            )
-            row = await cursor.fetchone()
-        if row and not time.driven:
-            waited = (time.now - row[0]).total_seconds()
+        if not self._driven:
+            waited = (clock.real() - found.raised_at).total_seconds()
             metrics.ALERT_TO_CARD_SECONDS.observe(max(0.0, waited))
 
     async def _refused(self, claim: Claim, channel: str, refused: Refused) -> None:

@@ -3,21 +3,19 @@
 import asyncio
 import signal
 from argparse import Namespace
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
 
 from . import database, logs
 from .database import Pool
 from .door import Door
-from .logs import log
+from .listening import listening
 from .outlet import Outlet, open_outlet
 from .page import Page
 from .problems import problems
 from .reach import reach_kafka
 from .settings import Settings
-from .stop import CannotListen
 from .topics import topic_ids
 
 
@@ -43,27 +41,13 @@ async def _until_told(settings: Settings) -> None:
         await told.wait()
 
 
-@asynccontextmanager
-async def _listening(settings: Settings, pool: Pool, outlet: Outlet) -> AsyncIterator[None]:
+def _listening(settings: Settings, pool: Pool, outlet: Outlet) -> AbstractAsyncContextManager[None]:
     app = web.Application(client_max_size=settings.laurel_door_body_bytes, middlewares=[problems])
     app.add_routes([*Door(settings, pool, outlet).routes(), *Page(settings, pool).routes()])
-    runner = web.AppRunner(
+    return listening(
         app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=settings.laurel_door_patience,
+        "LAUREL_DOOR",
+        settings.laurel_door_address,
+        settings.laurel_door_port,
+        settings.laurel_door_patience,
     )
-    await runner.setup()
-    host, port = settings.laurel_door_address, settings.laurel_door_port
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as fault:
-        raise CannotListen(
-            f"LAUREL_DOOR_ADDRESS {host}, LAUREL_DOOR_PORT {port}: {fault.strerror or fault}"
-        ) from None
-    host, port = runner.addresses[0][:2]
-    log("listening", address=f"http://{f'[{host}]' if ':' in host else host}:{port}/")
-    try:
-        yield
-    finally:
-        await runner.cleanup()

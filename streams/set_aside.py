@@ -60,6 +60,12 @@ def header(record: Record, name: str) -> bytes | None:
     return dict(record.headers).get(name) if record.headers else None
 
 
+def row_named(record: Record) -> tuple[Kind, int] | None:
+    """The row out of which a record says that it was published again, whether it is true or not."""
+    said = header(record, QUARANTINE_ROW)
+    return None if said is None else parse_name(said.decode("ascii", "replace"))
+
+
 def is_too_large(record: Record) -> bool:
     """Whether it could not be published again; of such a record neither key nor bytes are kept."""
     return len(record.value or b"") > EVENT_AT_MOST or len(record.key or b"") > KEY_AT_MOST
@@ -67,11 +73,7 @@ def is_too_large(record: Record) -> bool:
 
 async def rows_of(connection: Connection, tp: TP, records: list[Record]) -> dict[int, Row]:
     """The rows that records of a batch have or come from, by the records' offsets."""
-    named: dict[int, tuple[Kind, int]] = {}
-    for record in records:
-        said = header(record, QUARANTINE_ROW)
-        if said is not None and (name := parse_name(said.decode("ascii", "replace"))):
-            named[record.offset] = name
+    named = {record.offset: name for record in records if (name := row_named(record))}
     cursor = connection.cursor(binary=True)
     by_name: dict[tuple[Kind, int], Row] = {}
     for kind, table in TABLES.items():

@@ -47,6 +47,9 @@ class Settings(BaseModel):
         description="id, not name, of the channel for alerts without a reachable CSM, such as"
         " C0123ABCD; Slack shows it at the foot of the channel's details",
     )
+    laurel_slack_per_second: Annotated[float, Field(gt=0, le=1000)] = Field(
+        1.0, description="messages a channel gets a second, in the long run; Slack takes one"
+    )
     laurel_prefix: str = Field(
         "", pattern=r"^[A-Za-z0-9._-]*$", description="before every topic and group name"
     )

@@ -229,19 +229,18 @@ class Ledger:
     async def sent(self, claim: Claim, version: int, channel: str, ts: str, more: bool) -> bool:
         """Slack shows this version there; a card with more to say has one reply, mended with it."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
+            ours = await _change(
+                connection,
+                claim,
                 """
-                UPDATE deliveries SET posted = %s, channel = %s, ts = %s,
-                    sent_at = clock_timestamp(), attempts = 0,
-                    state = CASE WHEN desired > %s THEN 'pending'
-                            WHEN thread_of IS NOT NULL THEN 'replied' ELSE 'sent' END,
-                    sending = NULL, not_before = NULL, looked = 0, outcome = 'ok',
-                    lease_until = NULL
-                WHERE alert = %s AND lease_until = %s
+                posted = %s, channel = %s, ts = %s, sent_at = clock_timestamp(), attempts = 0,
+                state = CASE WHEN desired > %s THEN 'pending'
+                        WHEN thread_of IS NOT NULL THEN 'replied' ELSE 'sent' END,
+                sending = NULL, not_before = NULL, looked = 0, outcome = 'ok'
                 """,
-                (version, channel, ts, version, claim.alert, claim.lease),
+                (version, channel, ts, version),
             )
-            if more and cursor.rowcount == 1:
+            if more and ours:
                 await connection.execute(
                     """
                     INSERT INTO deliveries AS d (alert, customer, desired, posted, state, channel,
@@ -253,7 +252,7 @@ class Ledger:
                     """,
                     (reply_id(claim.alert), claim.customer, version, channel, claim.alert),
                 )
-        return cursor.rowcount == 1
+        return ours
 
     async def unknown(self, claim: Claim, why: str, wait: float) -> bool:
         """It may have been sent; to be looked up, or with a card already there sent again."""
@@ -304,14 +303,20 @@ class Ledger:
         return bool(row and row[0])
 
     async def _write(self, claim: Claim, changes: str, parameters: tuple[object, ...]) -> bool:
-        """Change a claimed row and end its lease; False where another has taken it over."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                f"UPDATE deliveries SET {changes}, lease_until = NULL"
-                " WHERE alert = %s AND lease_until = %s",
-                (*parameters, claim.alert, claim.lease),
-            )
-        return cursor.rowcount == 1
+            return await _change(connection, claim, changes, parameters)
+
+
+async def _change(
+    connection: Connection, claim: Claim, changes: str, parameters: tuple[object, ...]
+) -> bool:
+    """Change a claimed row and end its lease; False where another has taken it over."""
+    cursor = await connection.execute(
+        f"UPDATE deliveries SET {changes}, lease_until = NULL"
+        " WHERE alert = %s AND lease_until = %s",
+        (*parameters, claim.alert, claim.lease),
+    )
+    return cursor.rowcount == 1
 
 
 def _seconds(wait: float) -> timedelta:

@@ -6,10 +6,11 @@ The clock is read before the partition's end is asked for, so nothing heard befo
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from faust.types import TP
 
 from . import clock, positions
+from .consumer import make_consumer
 from .database import Pool
 from .settings import Settings
 
@@ -55,11 +56,7 @@ class Watermarks:
 
     async def _nothing_left(self, tp: TP, position: int, end: int) -> bool:
         """Whether only markers and aborted records of foreign transactions lie before the end."""
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka_bootstrap,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-        )
+        consumer = make_consumer(self._settings)
         place = TopicPartition(tp.topic, tp.partition)
         await consumer.start()
         try:

@@ -57,6 +57,7 @@ def test_a_sample_comes_out_as_it_must(
             PARTITIONS,
             SLACK_API_URL=slack.api,
             LAUREL_BATCH=FETCHED[seed],
+            LAUREL_SLACK_PER_SECOND="100",
             SLACK_BOT_TOKEN="xoxb-local",
             SLACK_FALLBACK_CHANNEL=slack.channel("customer-success"),
         ) as system,

@@ -175,7 +175,8 @@ def unsettled() -> float:
     return REGISTRY.get_sample_value("laurel_deliveries_total", {"outcome": "unsettled"}) or 0
 
 
-async def send(settings: Settings, done: Callable[[], object], pace: Pace) -> None:
+async def send(settings: Settings, done: Callable[[], object], pace: Pace | None = None) -> None:
+    """Run a sender until it is done, at the pace that the settings say unless another is given."""
     deadline = time.monotonic() + 30
     async with database.open_pool(settings) as pool:
         sender = Sender(settings, pool, TIMING, pace)

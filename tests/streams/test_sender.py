@@ -1,5 +1,6 @@
 """Does each card reach Slack once, whatever Slack or the sender does meanwhile?"""
 
+import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from projections.migrate import migrate
 from streams.sender import Pace
 from tests.local_slack import LocalSlack
-from tests.streams.sending import Desk, calls, cards, struck, unsettled
+from tests.streams.sending import Desk, calls, cards, send, struck, unsettled
 from tests.streams.system import wait_for
 
 
@@ -342,12 +343,21 @@ def test_a_channel_gets_no_more_than_slack_allows(desk: Desk) -> None:
         desk = Desk(desk.env["DATABASE_URL"], strict.api, desk.folder, fallback)
         for number in range(6):
             desk.alert(number=number)
-        desk.send(pace=Pace())
+        asyncio.run(send(desk.settings, lambda: not desk.open()))
         posts = calls(strict, "chat.postMessage")
         assert [post["outcome"] for post in posts] == ["ok"] * 6
         times = [post["at"] for post in posts]
         assert times[2] - times[0] < 1.5, "a short burst goes at once"
         assert times[5] - times[0] > 2.5, "then it is one a second"
+
+
+def test_a_channel_gets_as_much_as_the_settings_say(desk: Desk, slack: LocalSlack) -> None:
+    for number in range(6):
+        desk.alert(number=number)
+    quick = desk.settings.model_copy(update={"laurel_slack_per_second": 100.0})
+    asyncio.run(send(quick, lambda: not desk.open()))
+    times = [post["at"] for post in calls(slack, "chat.postMessage")]
+    assert times[5] - times[0] < 2.5
 
 
 def test_a_channel_that_waits_holds_up_no_other(desk: Desk, slack: LocalSlack) -> None:
