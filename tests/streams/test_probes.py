@@ -44,9 +44,12 @@ def test_a_locked_position_shows_while_it_lasts(system: System) -> None:
         put(system, story(people=1, first=1))
         await_fault(worker, "livez", f"{system.settings.topic(TIMELINE)}[0] stands at {stands}, ")
         assert len(faults(worker, "livez")) == 1, "only the held partition is to blame"
+        wait_for(
+            lambda: Samples(worker).one("laurel_lag_seconds", partition=0) >= 2,
+            "the record to have waited for 2 s",
+        )
         seen = Samples(worker)
         assert seen.one("laurel_still_seconds", partition=0) >= 2
-        assert seen.one("laurel_lag_seconds", partition=0) >= 2
         ends = system.ends(TIMELINE)
         assert seen.one("laurel_lag_records", partition=0) == ends[0] - stands
         assert seen.one("laurel_still_seconds", partition=1) == 0
