@@ -1,6 +1,7 @@
 """Do /livez, /readyz and the watchdog see what is wrong with a worker, and only that?"""
 
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -166,9 +167,16 @@ def test_a_database_that_is_gone_makes_a_worker_unready_and_no_more(
         await_well(worker, "readyz")
         await_folded(system)
         assert worker.process.poll() is None
-        assert (
-            Samples(worker).one("laurel_retries_total", topic=system.settings.topic(TIMELINE)) > 1
-        )
+        seen = Samples(worker)
+        retries = len(worker.events("database"))
+        assert seen.one("laurel_retries_total", topic=system.settings.topic(TIMELINE)) == retries
+        faults_of = Counter(line["name"] for line in worker.events("loop"))
+        assert {"ticker", "relay"} <= faults_of.keys()
+        assert {
+            loop: times
+            for loop, times in seen.by("loop", "laurel_loop_faults_total").items()
+            if times
+        } == faults_of
 
 
 def test_the_port_is_the_one_asked_for_or_the_worker_says_why_not(system: System) -> None:
