@@ -21,11 +21,11 @@ def test_a_source_has_a_label_unless_it_may_be_an_address_or_is_one_too_many(
 ) -> None:
     monkeypatch.setattr(metrics, "_sources", set())
     monkeypatch.setattr(metrics, "SOURCES_AT_MOST", 2)
-    spoke = ("urn:1", "urn:2", "ann@acme.example", "urn:3", "urn:1")
+    spoke = ("urn:1", "ann@acme.example", "urn:2", "urn:3", "urn:1")
     for minutes, source in enumerate(spoke):
         metrics.heard(source, AT + timedelta(minutes=minutes))
     assert [last_of(source) - AT for source in ("urn:1", "urn:2", "other")] == [
-        timedelta(minutes=minutes) for minutes in (4, 1, 3)
+        timedelta(minutes=minutes) for minutes in (4, 2, 3)
     ]
     assert last_of("ann@acme.example") == last_of("urn:3") == datetime.fromtimestamp(0, UTC)
 
