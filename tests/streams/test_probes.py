@@ -153,6 +153,7 @@ def test_a_database_that_is_gone_makes_a_worker_unready_and_no_more(
     ) as system:
         worker = system.start("engine")
         await_well(worker, "readyz")
+        worker.await_event("assigned")
         assert Samples(worker).one("laurel_database_up") == 1
         server.kill()
         put(system, story(people=1))
