@@ -14,11 +14,12 @@ import faust
 import kafka.errors
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
+from prometheus_client.metrics_core import Metric
 from psycopg.errors import LockNotAvailable
 
 from schemas.topics import READS, App
 
-from . import logs, metrics, positions
+from . import logs, metrics, positions, readings
 from .append import open_producer
 from .database import PASSING, Pool, open_pool
 from .extent import Extent
@@ -182,7 +183,19 @@ class Worker:
         """Have the worker looked after, and say how it is; returns the looks' loops."""
         pool = await self._stack.enter_async_context(open_pool(self.settings, size=2, wait=5))
         monitor = Monitor(self.settings, self.kind, pool, lambda: self._owned)
-        pages = serve(self.settings, monitor, pool, lambda: self.lanes.waited)
+        health, limit = monitor.health, self.settings.laurel_stuck_seconds
+
+        async def look_up() -> list[Metric]:
+            read = await readings.read(pool, self.settings, self.kind)
+            return [*health.metrics(self.lanes.waited), *read]
+
+        async def live() -> list[str]:
+            return health.not_live(limit)
+
+        async def ready() -> list[str]:
+            return health.not_ready(limit)
+
+        pages = serve(self.settings, look_up, live=live, ready=ready)
         try:
             await self._stack.enter_async_context(pages)
         except CannotListen as fault:

@@ -78,10 +78,12 @@ class Settings(BaseModel):
     )
 
     laurel_metrics_address: str = Field(
-        "127.0.0.1", min_length=1, description="where a worker serves /metrics, /livez and /readyz"
+        "127.0.0.1",
+        min_length=1,
+        description="where workers and door serve /metrics, /livez and /readyz",
     )
     laurel_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
-        0, description="the port for it; 0: a free one, which the worker logs"
+        0, description="the port for it; 0: a free one, which is logged"
     )
     laurel_stuck_seconds: Annotated[float, Field(gt=0)] = Field(
         60.0, description="so long without progress or owner is unhealthy"
