@@ -323,9 +323,11 @@ def test_postgres_knows_every_time_zone_that_a_customer_may_have(connection: Con
     assert set(ZONES) <= {row["name"] for row in found}
 
 
-def test_exports_of_teams_hold_the_columns_that_are_promised(connection: Connection) -> None:
+def test_exports_of_teams_hold_the_columns_that_are_promised(
+    connection: Connection, database: str
+) -> None:
     tell(connection, *STORY)
-    with psycopg.connect(connection.info.dsn, options="-csearch_path=live,public") as plain:
+    with psycopg.connect(database, options="-csearch_path=live,public") as plain:
         coverage, teams, targets = (
             exported(plain, kind) for kind in ("coverage", "teams", "targets")
         )
