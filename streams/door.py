@@ -65,9 +65,12 @@ class Door:
     async def take(self, request: web.Request) -> web.Response:
         """Keep the events of a body, all or none; raises `Refusal`."""
         token = await known(self._pool, request)
+        # What cannot be read costs one as well, asked for before it is read.
         self._spend(token, 1)
         events = await _read(request)
-        self._spend(token, max(0, len(events) - 1))
+        # Kept, it would be lost at each refusal, and whoever waits as told might wait for ever.
+        self._allowance.give_back(token.name, 1)
+        self._spend(token, max(1, len(events)))
         strange = [
             Fault(f"{one.pointer}/source", f"token {token.name} may not write this source")
             for one in events

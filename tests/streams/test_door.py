@@ -200,6 +200,21 @@ def test_a_token_that_sends_too_much_has_to_wait(door: Door) -> None:
     assert slow.send(started(), token=other).status == 202
 
 
+def test_asking_in_vain_does_not_put_off_a_body_that_waits(door: Door) -> None:
+    slow = Door(door.system, LAUREL_DOOR_EVENTS_PER_SECOND="4", LAUREL_DOOR_BODY_BYTES="900000")
+    assert slow.send(*(started() for _ in range(MOST_EVENTS))).status == 202
+    body = [started() for _ in range(12)]
+    is_problem(slow.send(*body), 429, "rate")
+    wait_for(lambda: slow.send(*body).status == 202, "twelve events' worth to be there", seconds=20)
+
+
+def test_what_cannot_be_read_costs_an_event(door: Door) -> None:
+    slow = Door(door.system, LAUREL_DOOR_EVENTS_PER_SECOND="0.001", LAUREL_DOOR_BODY_BYTES="900000")
+    assert slow.send(*(started() for _ in range(MOST_EVENTS - 1))).status == 202
+    is_problem(slow.post(b"{"), 422, "events")
+    is_problem(slow.send(started()), 429, "rate")
+
+
 def test_it_ends_in_order_when_told_to(door: Door) -> None:
     ending = Door(door.system)
     ending.process.process.send_signal(signal.SIGTERM)
