@@ -1,5 +1,6 @@
 """Do gaps, rates and expiries hold for several courses of a certificate, people and accounts?"""
 
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 
@@ -127,10 +128,13 @@ def test_of_many_certificates_those_expire_soon_whose_last_day_is_near_where_the
     connection.execute("INSERT INTO people (person, name, lms_name) VALUES ('1', 'Ada', 'A.')")
     connection.execute("INSERT INTO people (person, lms_name) VALUES ('30', 'B.')")
     rows = view("expiring_certificates", *held, ended(-1, customer="gone"), tick(now))
-    assert {(row["customer_id"], row["user_id"], row["days_left"]) for row in rows} == {
-        *(("acme", f"{day}", day - 1) for day in (1, 29, 30, 31)),
-        *(("bolt", f"{day}", day) for day in (0, 1, 29, 30)),
-    }
+    found = Counter((row["customer_id"], row["user_id"], row["days_left"]) for row in rows)
+    assert found == Counter(
+        [
+            *(("acme", f"{day}", day - 1) for day in (1, 29, 30, 31)),
+            *(("bolt", f"{day}", day) for day in (0, 1, 29, 30)),
+        ]
+    )
     names = {row["user_id"]: row["user_name"] for row in rows}
     assert (names["1"], names["30"]) == ("Ada", "B.")
     assert names["29"] == "a former user"
