@@ -21,6 +21,7 @@ from .allowance import Allowance
 from .database import Pool
 from .logs import log
 from .outlet import NotKept, Outlet
+from .packing import unpacked
 from .problems import Refusal
 from .settings import Settings
 from .tokens import Token, TokensUnknown
@@ -117,7 +118,9 @@ def _password(said: str) -> str:
 
 async def _read(request: web.Request) -> list[Arrived]:
     """What the body says; aiohttp raises where it is larger than the application's limit."""
-    body = await request.read()
+    packed = await request.read()
+    encoding = ",".join(request.headers.getall("Content-Encoding", ()))
+    body = unpacked(packed, encoding, request.client_max_size)
     content_type = request.headers.get("Content-Type", "")
     delivery = Delivery(content_type, body, list(request.headers.items()))
     try:

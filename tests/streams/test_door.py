@@ -1,10 +1,12 @@
 """Does the door keep a body whole or not at all, and say what was wrong with it?"""
 
+import gzip
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,33 @@ def test_a_body_too_large_or_of_another_format_is_refused(door: Door) -> None:
         answer = door.post(b"[" + b",".join([b"7"] * (MOST_EVENTS + 1)) + b"]", BATCH)
     is_problem(answer, 422, "events")
     assert f"more than {MOST_EVENTS} events" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("gzip", gzip.compress), ("Deflate", zlib.compress), ("identity", bytes)]
+)
+def test_a_packed_body_is_kept_as_it_was_before(
+    name: str, pack: Callable[[bytes], bytes], door: Door
+) -> None:
+    event = started()
+    raw = json.dumps(event).encode()
+    assert door.post(pack(raw), Content_Encoding=name).status == 202
+    assert kept(door, event) == [(TRAINING, b"acme", raw)]
+
+
+def test_a_body_that_cannot_be_unpacked_is_refused(door: Door) -> None:
+    raw = json.dumps(started()).encode()
+    packed = gzip.compress(raw)
+    with nothing_is_written(door):
+        for body in (b"rubbish", b"", packed[:-1], packed + b"x", zlib.compress(raw)):
+            is_problem(door.post(body, Content_Encoding="gzip"), 400, "packing")
+        for body in (b"rubbish", b"", packed):
+            is_problem(door.post(body, Content_Encoding="deflate"), 400, "packing")
+        for name in ("br", "zstd", "compress", "gzip, gzip"):
+            is_problem(door.post(packed, Content_Encoding=name), 415, "format")
+        is_problem(
+            door.post(gzip.compress(b" " * LIMIT + raw), Content_Encoding="gzip"), 413, "size"
+        )
 
 
 def test_another_path_or_method_is_a_problem_too(door: Door) -> None:
