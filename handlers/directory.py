@@ -139,6 +139,25 @@ def tokens(data: Incoming) -> tuple[str, ...]:
     return tuple(map(token, names(data.person)))
 
 
+def courses_named(data: Incoming) -> dict[str, str]:
+    """By where it stands, the opaque id of the course that the catalogue must have for an event."""
+    if isinstance(data, (OfCourse, RequirementDescribed)) and data.course is not None:
+        return {"/data/course": opaque(data.course)}
+    return {}
+
+
+def certificates_named(data: Incoming) -> dict[str, str]:
+    """By where it stands, that of the certificate that a course of the catalogue must give."""
+    match data:
+        case OfCertificate(certificate=str(certificate)):
+            return {"/data/certificate": opaque(certificate)}
+        case RequirementDescribed(certificate=str(certificate)):
+            return {"/data/certificate": opaque(certificate)}
+        case TrainingCompleted(certificate=inline) if inline is not None:
+            return {"/data/certificate/certificate": opaque(inline.certificate)}
+    return {}
+
+
 def memberships(moves: Iterable[Move], customer: str) -> list[Membership]:
     """A person's times at one customer: joining opens one, leaving closes it."""
     found: list[Membership] = []
@@ -212,7 +231,8 @@ class Directory:
             person = person_id(event.source, data.person)
             facts = canonical(event, recorded_at, customer, person)
             return Accepted(facts, Route(customer, person), learned=True)
-        return Accepted(canonical(event, recorded_at), None, learned=True)
+        unheard = self._unheard_of(data)
+        return unheard or Accepted(canonical(event, recorded_at), None, learned=True)
 
     def learn(self, event: Event) -> None:
         """Know from now on what a directory event says."""
@@ -296,22 +316,19 @@ class Directory:
             return Miss(customer.reason, customer.detail, tokens(data))
         return Route(customer, person)
 
-    def _unheard_of(self, data: OfPerson) -> Miss | None:
-        """A course or certificate that the catalogue does not have."""
-        lacks: list[str] = []
-        if isinstance(data, OfCourse) and opaque(data.course) not in self.courses:
-            lacks.append(f"/data/course: course {opaque(data.course)!r} is not in the catalogue")
-        if isinstance(data, OfCertificate):
-            lacks += self._no_certificate("/data/certificate", data.certificate)
-        if isinstance(data, TrainingCompleted) and data.certificate is not None:
-            inline = data.certificate.certificate
-            lacks += self._no_certificate("/data/certificate/certificate", inline)
+    def _unheard_of(self, data: Incoming) -> Miss | None:
+        """Courses or certificates that the catalogue does not have."""
+        lacks = [
+            f"{where}: course {course!r} is not in the catalogue"
+            for where, course in courses_named(data).items()
+            if course not in self.courses
+        ]
+        lacks += [
+            f"{where}: no course in the catalogue gives {certificate!r}"
+            for where, certificate in certificates_named(data).items()
+            if certificate not in self.certificates
+        ]
         return Miss("unknown", "; ".join(lacks), tokens(data)) if lacks else None
-
-    def _no_certificate(self, where: str, certificate: str) -> list[str]:
-        if opaque(certificate) in self.certificates:
-            return []
-        return [f"{where}: no course in the catalogue gives {opaque(certificate)!r}"]
 
     def _times_of(self, person: str) -> list[Membership]:
         times = self._times.get(person)

@@ -61,7 +61,7 @@ def _reached(event: OfTeam, demand: Demand, team: Headcount) -> AlertWanted:
         at=event.at,
         trigger=event.trigger,
         rule=TEAM_MILESTONE,
-        subject=demand.requirement,
+        subject=_subject(event, demand),
         since=event.at,
         causes=(event.trigger.cause,),
         values=(
@@ -82,6 +82,11 @@ def _lost(event: OfTeam, demand: Demand) -> AlertUnwanted:
         at=event.at,
         trigger=event.trigger,
         rule=TEAM_MILESTONE,
-        subject=demand.requirement,
+        subject=_subject(event, demand),
         status=status,
     )
+
+
+def _subject(event: OfTeam, demand: Demand) -> str:
+    """A requirement that turns to another team or target has other milestones from then on."""
+    return joined(demand.requirement, event.role, event.level, *demand.target)

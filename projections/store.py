@@ -54,11 +54,11 @@ class Store:
         self.partition = partition
 
     async def lock(self) -> tuple[Any, ...] | None:
-        """Lock the position row: (next offset, log time, last tick, releases, parked offsets)."""
+        """Lock the position row; what it says, in this order, and the offsets that are parked."""
         await self._cursor.execute(
             """
             -- where does this partition stand, and which records are passed over?
-            SELECT next_offset, log_time, ticked, releases,
+            SELECT next_offset, log_time, ticked, releases, generation,
                    (SELECT array_agg("offset") FROM parked
                     WHERE parked.partition = positions.partition
                       AND parked."offset" >= positions.next_offset)
@@ -167,9 +167,7 @@ class Store:
                     DELETES[name], [{**group.key, "kept": len(group.rows)} for group in gone]
                 )
 
-    async def write_alerts(
-        self, decided: Sequence[tuple[int, AlertChanged]], quiet_until: int
-    ) -> None:
+    async def write_alerts(self, decided: Sequence[tuple[int, AlertChanged]]) -> None:
         """Write alerts, each of their versions, and an outbox row for each that is to be sent."""
         if not decided:
             return
@@ -228,8 +226,8 @@ class Store:
             "INSERT INTO outbox (partition, customer, message) VALUES (%s, %s, %s)",
             [
                 (self.partition, change.customer, encode(change))
-                for offset, change in decided
-                if change.notify and offset >= quiet_until
+                for _, change in decided
+                if change.notify
             ],
         )
 

@@ -193,6 +193,13 @@ positions = Table(
         server_default=text("0"),
         comment="engine: the greatest number of releases heard of; a tick that knows less is stale",
     ),
+    Column(
+        "generation",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="engine: how often a rebuild has put other rows in place of these",
+    ),
     postgresql_with={"fillfactor": "50"},
 )
 

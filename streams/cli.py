@@ -49,7 +49,11 @@ def _do(settings: Settings, options: argparse.Namespace) -> None:
     module, _, function = options.run.partition(":")
     try:
         getattr(import_module(f"streams.{module}"), function)(settings, options)
-    except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as fault:
         why = " ".join(str(fault).split())
         raise Failed(f"Postgres at {postgres_address(settings)}: {why}") from None
     except psycopg.errors.UndefinedTable as fault:
@@ -162,7 +166,7 @@ def _repairs(commands: Any) -> None:
     made.add_argument(
         "--reason", type=reason, required=True, help="why; shown among the dead letters"
     )
-    help = "Make states and read models anew from the timeline, in an empty database."
+    help = "Make states, read models and alerts anew, while the workers go on."
     made = _command(commands, "rebuild", "rebuild:run", help)
     help = "records at a time (default: 2000)"
     made.add_argument("--batch", type=whole(1), default=2000, help=help)

@@ -23,11 +23,11 @@ PASSING = (
 """Faults that may pass by themselves: restarts, cut connections, locks, a frozen past."""
 
 
-def parameters(settings: Settings) -> dict[str, str]:
+def parameters(settings: Settings, schema: str = "live") -> dict[str, str]:
     """libpq parameters: search path, and limits that free a frozen owner's locks in time."""
     limit = int(settings.transaction_seconds * 1000)
     options = {
-        "search_path": "live,public",
+        "search_path": f"{schema},public",
         "timezone": "UTC",
         # Compiling a query that reads a few rows can take seconds; it runs in milliseconds.
         "jit": "off",
@@ -44,11 +44,13 @@ def parameters(settings: Settings) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_pool(settings: Settings, size: int = 8, wait: float = 30) -> AsyncIterator[Pool]:
+async def open_pool(
+    settings: Settings, size: int = 8, wait: float = 30, *, schema: str = "live"
+) -> AsyncIterator[Pool]:
     """A pool of connections, waited for so many seconds; cut ones are replaced when found."""
     pool: Pool = AsyncConnectionPool(
         settings.database_url.get_secret_value(),
-        kwargs=parameters(settings),
+        kwargs=parameters(settings, schema),
         min_size=1,
         max_size=size,
         open=False,

@@ -14,7 +14,17 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from handlers.canonical import cause, csm_id
-from handlers.directory import OF_MEMBER, Directory, Move, Name, Route, names, person_id
+from handlers.directory import (
+    OF_MEMBER,
+    Directory,
+    Move,
+    Name,
+    Route,
+    certificates_named,
+    courses_named,
+    names,
+    person_id,
+)
 from schemas.envelope import Event
 from schemas.ids import opaque
 from schemas.incoming import (
@@ -24,8 +34,6 @@ from schemas.incoming import (
     CourseRetired,
     CustomerDescribed,
     CustomerEnded,
-    OfCertificate,
-    OfCourse,
     OfPerson,
     PersonJoined,
     PersonLeft,
@@ -127,12 +135,8 @@ class _Wanted:
             self.customers.add(opaque(data.customer))
         if isinstance(data, OfPerson):
             self.names.update(names(data.person))
-        if isinstance(data, OfCourse):
-            self.courses.add(opaque(data.course))
-        if isinstance(data, OfCertificate):
-            self.certificates.add(opaque(data.certificate))
-        if isinstance(data, TrainingCompleted) and data.certificate is not None:
-            self.certificates.add(opaque(data.certificate.certificate))
+        self.courses.update(courses_named(data).values())
+        self.certificates.update(certificates_named(data).values())
 
 
 def route_hash(event: Event) -> bytes:

@@ -5,9 +5,9 @@ A transaction ends at the first tick it meets, so that a tick fires on what stan
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from faust.types import TP
@@ -48,9 +48,10 @@ Recheck = Callable[[TP], Awaitable[None]]
 
 @dataclass
 class Partition:
-    """What a worker keeps of a partition it owns; valid only for the position it was loaded at."""
+    """What a worker keeps of a partition it owns; valid only for where and when it was loaded."""
 
     position: int
+    generation: int
     remembered: Remembered
     cache: dict[StateKey, Any] = field(default_factory=dict)
 
@@ -63,6 +64,7 @@ class Place:
     log_time: datetime
     ticked: datetime
     releases: int
+    generation: int
     parked: frozenset[int]
 
 
@@ -79,14 +81,13 @@ class Reading:
 
 
 class Engine:
-    """Folds batches of the timeline; `quiet_until` is set by a rebuild, which sends nothing old."""
+    """Folds batches of the timeline."""
 
     def __init__(
         self,
         settings: Settings,
         pool: Pool,
         recheck: Recheck,
-        quiet_until: Mapping[int, int] | None = None,
         cached_at_most: int = 100_000,
         *,
         is_timed: Callable[[], bool] = lambda: True,
@@ -94,7 +95,6 @@ class Engine:
         self._settings = settings
         self._pool = pool
         self._recheck = recheck
-        self._quiet_until = quiet_until or {}
         self._cached_at_most = cached_at_most
         self._is_timed = is_timed
         self._partitions: dict[int, Partition] = {}
@@ -160,7 +160,7 @@ class Engine:
 
         def keep() -> None:
             self._keep(tp.partition, kept, fold, reading.end)
-            self._count(reading, fold, self._quiet_until.get(tp.partition, 0))
+            self._count(reading, fold)
 
         return rest, keep
 
@@ -178,7 +178,7 @@ class Engine:
         states, said = _to_write(fold, exact, f"{place.next_offset} to {reading.end - 1}")
         await store.write_states(states)
         await store.write_rows(said)
-        await store.write_alerts(fold.decided, self._quiet_until.get(store.partition, 0))
+        await store.write_alerts(fold.decided)
         ids = kept.remembered.take_changes()
         await store.write_remembered(ids.fresh, ids.gone, reading.end)
         if ids.forgotten:
@@ -196,7 +196,10 @@ class Engine:
         row = await store.lock()
         if row is None:
             raise PositionLost(f"the position of {store.topic}[{store.partition}] is gone")
-        return Place(row[0], row[1] or EPOCH, row[2] or EPOCH, row[3], frozenset(row[4] or ()))
+        next_offset, log_time, ticked, releases, generation, parked = row
+        # A session speaks in the zone of PGTZ, if that is set; days of log time are days of UTC.
+        log_time, ticked = ((at or EPOCH).astimezone(UTC) for at in (log_time, ticked))
+        return Place(next_offset, log_time, ticked, releases, generation, frozenset(parked or ()))
 
     def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
         """Decode what was not folded before, up to and with the first tick that counts."""
@@ -316,8 +319,9 @@ class Engine:
 
     async def _kept(self, store: Store, place: Place) -> Partition:
         kept = self._partitions.get(store.partition)
-        if kept is None or kept.position != place.next_offset:
-            kept = Partition(place.next_offset, Remembered(self._settings.laurel_ids_remembered))
+        stands = place.next_offset, place.generation
+        if kept is None or (kept.position, kept.generation) != stands:
+            kept = Partition(*stands, Remembered(self._settings.laurel_ids_remembered))
             for day, packed in await store.remembered():
                 kept.remembered.load(day, packed)
             self._partitions[store.partition] = kept
@@ -331,13 +335,13 @@ class Engine:
         kept.position = position
         self._partitions[partition] = kept
 
-    def _count(self, reading: Reading, fold: Fold, quiet_until: int) -> None:
+    def _count(self, reading: Reading, fold: Fold) -> None:
         """The transaction is committed: what came of it is counted once."""
         for why, times in reading.dropped.items():
             metrics.DROPPED.labels(why).inc(times)
-        for offset, change in fold.decided:
+        for _, change in fold.decided:
             metrics.ALERTS.labels(change.rule, change.status).inc()
-            raised = change.version == 1 and change.notify and offset >= quiet_until
+            raised = change.version == 1 and change.notify
             if raised and self._is_timed():
                 waited = (clock.real() - change.trigger.heard).total_seconds()
                 metrics.EVENT_TO_ALERT_SECONDS.labels(change.rule).observe(max(0.0, waited))

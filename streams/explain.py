@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -37,37 +38,47 @@ def _head(connection: Connection, alert: UUID, named: bool) -> None:
     row = connection.execute(
         """
         SELECT rule, rule_version, customer, subject, status, version, at, raised_at,
-               "values" ->> 'course'
+               "values"
         FROM alerts WHERE alert = %s
         """,
         (alert,),
     ).fetchone()
     if row is None:
         raise Failed(f"there is no alert {alert}")
-    rule, rule_version, customer, subject, status, version, at, raised_at, course = row
-    person = subject.partition("|")[0]
+    rule, rule_version, customer, subject, status, version, at, raised_at, values = row
     _line("alert", alert)
     _line("rule", f"{rule}, version {rule_version}")
     _line("customer", customer)
     _line("subject", subject)
     if named:
-        _names(connection, customer, person, course)
+        _names(connection, customer, subject.partition("|")[0], values)
     _line("status", f"{status}, in version {version}")
     _line("since", f"{stamp(at)}, when its condition became true")
     _line("raised", f"{stamp(raised_at)}, when Laurel knew")
 
 
-def _names(connection: Connection, customer: str, person: str, course: str | None) -> None:
+def _names(
+    connection: Connection, customer: str, person: str, values: Mapping[str, object]
+) -> None:
+    """Who of which account, and which course or certificate; a team has no name but its role's."""
+    course = values.get("course") or (
+        values.get("target") if values.get("target_kind") == "course" else None
+    )
+    certificate = values.get("certificate") or values.get("target")
     row = connection.execute(
         """
         SELECT (SELECT name FROM customers WHERE customer = %s),
                (SELECT coalesce(name, lms_name) FROM people WHERE person = %s),
-               (SELECT name FROM courses WHERE course = %s)
+               coalesce((SELECT name FROM courses WHERE course = %s),
+                        (SELECT min(certificate_name) FROM courses WHERE certificate = %s))
         """,
-        (customer, person, course),
+        (customer, person, course, certificate),
     ).fetchone()
     account, who, what = row or (None, None, None)
-    _line("that is", f"{who or 'a former user'} of {account or customer}, {what or course}")
+    if "role" in values:
+        who = f"the team of role {values['role']} and level {values['level']}"
+    whose = f"{who or 'a former user'} of {account or customer}"
+    _line("that is", f"{whose}, {what or course or certificate}")
 
 
 def _delivery(connection: Connection, alert: UUID) -> None:

@@ -1,10 +1,9 @@
 """How are states, read models and alerts made anew? By folding the timeline again, sending nothing.
 
-While it is under way the engine's positions carry, instead of the topic's id, a mark with the end
-up to which nothing is sent: a worker stops at it, and a rebuild that was broken off goes on.
+It is folded into a shadow of what is read, while workers go on. Once that has come as far as they
+have, they wait a moment, and what was made takes the place of what stood there.
 """
 
-import asyncio
 import sys
 import time
 from argparse import Namespace
@@ -13,172 +12,139 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from faust.types import TP
+from psycopg.errors import LockNotAvailable
 
-from projections.tables import REBUILT
+from projections import shadow
 from schemas.topics import ALERTS, TIMELINE
 
 from . import database, positions
-from .database import open_pool
-from .engine import Engine
+from .failpoints import failpoint
+from .positions import Position
 from .reach import reach_kafka
+from .refolding import Refolding, refolding
 from .settings import Settings
-from .shell import Failed, Refused, say
-from .stop import Fenced, HistoryExpired
+from .shell import Failed, Refused, postgres_address, say, table
+from .stop import HistoryExpired
 from .topics import check_settings, extents, topic_ids
 
-UNDER_WAY = "a rebuild up to "
+LOCK = 7_205_759_404
+"""Advisory lock: a second rebuild of the same database is refused."""
+
+FEW = 500
+"""Records for which workers may wait: they are folded in a fraction of a second."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What is to be folded of a partition: from `start` until before `end`."""
+class Found:
+    """What is other than it was."""
 
-    partition: int
-    start: int
-    end: int
+    differences: list[shadow.Difference]
+    unsent: list[tuple[Any, ...]]
 
 
 def run(settings: Settings, options: Namespace) -> None:
-    """Rebuild into an empty database; afterwards the workers go on."""
+    """Make everything anew and put it in its place; workers and readers go on meanwhile."""
     reach_kafka(settings)
     check_settings(settings)
-    ids = topic_ids(settings)
+    began = time.monotonic()
     with database.connect(settings) as connection:
-        shares = begin(settings, connection)
-        began = time.monotonic()
-        try:
-            asyncio.run(_fold(settings, shares, options.batch))
-        except Fenced:
-            raise Failed("an engine worker moved a position: stop it, then rebuild again") from None
-        slack = finish(settings, connection, ids)
-    folded = sum(share.end - share.start for share in shares)
-    say(f"folded {folded} records of {len(shares)} partitions in {time.monotonic() - began:.1f} s")
-    if slack:
-        say(f"slack goes on at the ends of {settings.topic(ALERTS)}: nothing old is sent")
-    say("the engine may start")
+        ends = begin(settings, connection)
+        with refolding(settings, options.batch) as made:
+            while (found := _try(settings, connection, ends, made)) is None:
+                say("a worker held its position for too long; trying again")
+    folded = sum(made.at.values())
+    if sys.stdout.isatty():
+        say()
+    say(f"folded {folded} records of {len(made.at)} partitions in {time.monotonic() - began:.1f} s")
+    _tell(found)
 
 
-def begin(settings: Settings, connection: Connection) -> list[Share]:
-    """Mark the engine's positions; raises `Refused` where there is something to lose."""
+def begin(settings: Settings, connection: Connection) -> dict[int, int]:
+    """Make an empty shadow; returns where the timeline ends, for partitions nobody has been in."""
+    if connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone() != (True,):
+        raise Refused(f"another rebuild of {postgres_address(settings)} is under way")
     topic, found = settings.topic(TIMELINE), extents(settings, TIMELINE)
     expired = [p for p, extent in found.items() if extent.start > 0]
     if expired:
         raise HistoryExpired(
             f"{topic} does not begin at 0 in partitions {expired}: not all is left"
         )
+    ids = topic_ids(settings)
     with connection.transaction():
         rows = connection.execute(
             "SELECT partition, topic_id, next_offset FROM positions"
             " WHERE app = 'engine' AND topic = %s FOR UPDATE",
             (topic,),
         ).fetchall()
-        broken_off = {
-            row[0]: Share(row[0], row[2], int(row[1].removeprefix(UNDER_WAY)))
-            for row in rows
-            if row[1].startswith(UNDER_WAY)
-        }
-        if broken_off and len(broken_off) == len(rows) == len(found):
-            say("going on with the rebuild that was broken off")
-            return [broken_off[p] for p in sorted(broken_off)]
-        _check_empty(connection, {row[0]: row[2] for row in rows})
-        if any(row[1] != topic_ids(settings)[topic] for row in rows):
-            # What is parked was so in a timeline that is no more.
+        if any(row[1] != ids[topic] for row in rows) and not any(row[2] for row in rows):
+            # Nothing was folded of that topic, and what is parked was so in it.
             connection.execute("DELETE FROM parked")
-        shares = [Share(p, 0, extent.end) for p, extent in sorted(found.items())]
-        for share in shares:
-            connection.execute(
-                """
-                INSERT INTO positions (app, topic, partition, topic_id, next_offset)
-                VALUES ('engine', %s, %s, %s, 0)
-                ON CONFLICT (app, topic, partition) DO UPDATE SET
-                    topic_id = excluded.topic_id, log_time = NULL, ticked = NULL,
-                    releases = 0
-                """,
-                (topic, share.partition, f"{UNDER_WAY}{share.end}"),
-            )
-    return shares
+            connection.execute("DELETE FROM positions WHERE app = 'engine'")
+            rows = []
+        known = {(topic, row[0]): Position(row[1], row[2]) for row in rows}
+        positions.check("engine", {place: found[place[1]] for place in known}, ids, known)
+        shadow.make(connection, topic, ids[topic], found)
+    return {partition: extent.end for partition, extent in found.items()}
 
 
-def _check_empty(connection: Connection, known: Mapping[int, int]) -> None:
-    full = [
-        table.fullname
-        for table in REBUILT
-        if connection.execute(f"SELECT EXISTS (SELECT FROM {table.fullname})").fetchone() == (True,)
-    ]
-    if full:
-        raise Refused(
-            f"{', '.join(full)} hold rows; a rebuild goes into an empty database, such as a new one"
-            " after `laurel migrate`"
-        )
-    moved = {partition: offset for partition, offset in known.items() if offset}
-    if moved:
-        raise Refused(f"the engine has positions (partition: offset) {moved}; they must be gone")
-
-
-async def _fold(settings: Settings, shares: list[Share], batch: int) -> None:
-    topic = settings.topic(TIMELINE)
-    quiet_until = {share.partition: share.end for share in shares}
-    # As workers read: what a foreign producer's transaction took back was never said.
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-    )
-    await consumer.start()
+def _try(
+    settings: Settings, connection: Connection, ends: Mapping[int, int], made: Refolding
+) -> Found | None:
+    """Come as far as the workers, then put it in place; None where they held a position."""
+    while made.fold({**ends, **_reached(settings, connection)}) > FEW:
+        pass
+    shadow.analyze(connection)
+    alerts, last = settings.topic(ALERTS), extents(settings, ALERTS)
+    topic_id, offsets = topic_ids(settings)[alerts], {p: last[p].end for p in last}
     try:
-        async with open_pool(settings, size=2) as pool:
-            engine = Engine(settings, pool, _nothing_to_ask, quiet_until)
-            for share in shares:
-                place = TopicPartition(topic, share.partition)
-                consumer.assign([place])
-                consumer.seek(place, share.start)
-                await _fold_share(engine, consumer, share, place, batch)
-                engine.forget([share.partition])
-    finally:
-        await consumer.stop()
+        with connection.transaction():
+            reached = _reached(settings, connection, "FOR UPDATE")
+            failpoint("rebuild.locked")
+            made.fold({**ends, **reached})
+            _check(reached, shadow.reached(connection))
+            found = Found(
+                shadow.differences(connection), shadow.unsent(connection) if reached else []
+            )
+            if not reached:
+                # Where no worker has been, slack is not to hear of what is old either.
+                positions.register(connection, "slack", alerts, topic_id, offsets)
+            shadow.swap(connection)
+            failpoint("rebuild.before_swap")
+    except LockNotAvailable:
+        return None
+    failpoint("rebuild.after_swap")
+    return found
 
 
-async def _nothing_to_ask(_: TP) -> None:
-    """Topic and extent were looked at when the rebuild began."""
-
-
-async def _fold_share(
-    engine: Engine, consumer: AIOKafkaConsumer, share: Share, place: TopicPartition, batch: int
-) -> None:
-    tp, at = TP(place.topic, place.partition), share.start
-    while at < share.end:
-        _show(share, at)
-        found = await consumer.getmany(place, timeout_ms=1000, max_records=batch)
-        records = [record for record in found.get(place, []) if record.offset < share.end]
-        if records:
-            await engine.work(tp, records, sought=True)
-        # The mark that ends a transaction takes an offset and is no record.
-        at = min(await consumer.position(place), share.end)
-    _show(share, at)
-    say()
-
-
-def _show(share: Share, at: int) -> None:
-    """How far a partition has come: over and over on a terminal, else once it is done."""
-    told = f"partition {share.partition}: {at}/{share.end}"
-    if sys.stdout.isatty():
-        sys.stdout.write(f"\r{told}\033[K")
-        sys.stdout.flush()
-    elif at >= share.end:
-        sys.stdout.write(told)
-
-
-def finish(settings: Settings, connection: Connection, ids: Mapping[str, str]) -> int:
-    """Let the engine start, and slack go on at the ends of partitions in which it never was."""
-    timeline, alerts = settings.topic(TIMELINE), settings.topic(ALERTS)
-    with connection.transaction():
-        connection.execute(
-            "UPDATE positions SET topic_id = %s WHERE app = 'engine' AND topic = %s",
-            (ids[timeline], timeline),
+def _check(reached: Mapping[int, int], same: Mapping[int, int]) -> None:
+    """Raises `Failed` where what was folded does not end where the workers stand."""
+    if reached != {partition: same[partition] for partition in reached}:
+        raise Failed(
+            f"workers stand at {reached} (partition: offset), but the same records end at {same}:"
+            " a position was moved by hand"
         )
-        ends = {p: extent.end for p, extent in extents(settings, ALERTS).items()}
-        return positions.register(connection, "slack", alerts, ids[alerts], ends)
+
+
+def _reached(settings: Settings, connection: Connection, lock: str = "") -> dict[int, int]:
+    """How far workers have come in the partitions in which they have been."""
+    rows = connection.execute(
+        "SELECT partition, next_offset FROM positions WHERE app = 'engine' AND topic = %s"
+        f" ORDER BY partition {lock}",
+        (settings.topic(TIMELINE),),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _tell(found: Found) -> None:
+    """What became other than it was."""
+    if not found.differences:
+        say("it is in place, and says what was there before")
+        return
+    say("it is in place; other than before are")
+    head = ("table", "rows gone", "new", "changed")
+    table(head, [(each.table, each.gone, each.new, each.changed) for each in found.differences])
+    if found.unsent:
+        say("nothing is sent of these alerts, which were not there before")
+        table(("alert", "rule", "customer", "subject", "raised at"), found.unsent)

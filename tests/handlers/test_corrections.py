@@ -159,6 +159,12 @@ def test_a_completion_that_came_and_went_long_after_the_stall_leaves_it_open() -
     then.alerts({"at": on(15), "status": "open", "version": 1})
 
 
+def test_what_was_taken_back_once_is_not_taken_back_later_by_another_that_says_so() -> None:
+    again = undone(37, name="again", withdraws="lms#c", after=timedelta())
+    ended(started(1), C, UNDONE, tick(15), again, tick(40)).statuses(("open",))
+    ended(started(1), C, UNDONE, again, tick(40)).statuses(("open",))
+
+
 # Certificates
 
 

@@ -67,6 +67,39 @@ def test_a_last_day_ends_with_the_first_instant_of_the_next(
     assert end_of(date.fromisoformat(last), zone) == datetime.fromisoformat(instant)
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "begins", "ends"),
+    [
+        ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00Z", "2026-03-29T22:00Z"),
+        ("Europe/Berlin", "2026-10-25", "2026-10-24T22:00Z", "2026-10-25T23:00Z"),
+        ("Europe/London", "2026-03-29", "2026-03-29T00:00Z", "2026-03-29T23:00Z"),
+        ("Europe/London", "2026-10-25", "2026-10-24T23:00Z", "2026-10-26T00:00Z"),
+        ("America/New_York", "2026-03-08", "2026-03-08T05:00Z", "2026-03-09T04:00Z"),
+        ("America/New_York", "2026-11-01", "2026-11-01T04:00Z", "2026-11-02T05:00Z"),
+        ("America/Los_Angeles", "2026-03-08", "2026-03-08T08:00Z", "2026-03-09T07:00Z"),
+        ("America/Los_Angeles", "2026-11-01", "2026-11-01T07:00Z", "2026-11-02T08:00Z"),
+        ("Australia/Sydney", "2026-04-05", "2026-04-04T13:00Z", "2026-04-05T14:00Z"),
+        ("Australia/Sydney", "2026-10-04", "2026-10-03T14:00Z", "2026-10-04T13:00Z"),
+        ("Pacific/Auckland", "2026-04-05", "2026-04-04T11:00Z", "2026-04-05T12:00Z"),
+        ("Pacific/Auckland", "2026-09-27", "2026-09-26T12:00Z", "2026-09-27T11:00Z"),
+        # By half an hour only.
+        ("Australia/Lord_Howe", "2026-04-05", "2026-04-04T13:00Z", "2026-04-05T13:30Z"),
+        ("Australia/Lord_Howe", "2026-10-04", "2026-10-03T13:30Z", "2026-10-04T13:00Z"),
+        # At midnight: the hour before it comes twice, the hour after it never.
+        ("America/Santiago", "2026-04-04", "2026-04-04T03:00Z", "2026-04-05T04:00Z"),
+        ("America/Santiago", "2026-09-06", "2026-09-06T04:00Z", "2026-09-07T03:00Z"),
+    ],
+)
+def test_the_day_on_which_clocks_change_is_longer_or_shorter(
+    zone: str, day: str, begins: str, ends: str
+) -> None:
+    on, first, after = date.fromisoformat(day), *map(datetime.fromisoformat, (begins, ends))
+    assert (end_of(on - timedelta(days=1), zone), end_of(on, zone)) == (first, after)
+    moment = timedelta(milliseconds=1)
+    assert [day_of(at, zone) == on for at in (first - moment, first)] == [False, True]
+    assert [day_of(at, zone) == on for at in (after - moment, after)] == [True, False]
+
+
 def test_one_instant_lies_on_two_days() -> None:
     at = datetime(2024, 2, 11, 11, 30, tzinfo=UTC)
     assert day_of(at, "Pacific/Auckland") == date(2024, 2, 12)

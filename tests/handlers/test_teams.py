@@ -40,6 +40,8 @@ given = of(teams)
 PLAIN = "basics"
 """A course that earns nothing."""
 
+TEAM = f"{REQUIREMENT}|admin|any|course|{PLAIN}"
+
 NOT_OLD, OLD = timedelta(hours=48), timedelta(hours=48, seconds=1)
 
 ANN: dict[str, Any] = {"person": "ann", "course": PLAIN}
@@ -84,7 +86,7 @@ def test_the_last_of_a_team_to_complete_what_is_required_makes_the_milestone() -
             AlertWanted,
             customer=CUSTOMER,
             rule=TEAM_MILESTONE,
-            subject=REQUIREMENT,
+            subject=TEAM,
             since=on(2),
             causes=(DONE[-1].cause,),
             values=(
@@ -144,7 +146,8 @@ def test_each_requirement_that_asks_for_it_has_its_own_milestone() -> None:
     twice = required(-50, name="twice", requirement="other", role="admin", course=PLAIN)
     of_buyers = required(-50, name="b", requirement="third", role="buyer", course=PLAIN)
     alerts = told(*TRAINED, twice, of_buyers, *DONE[-2:])
-    assert {versions[-1].subject for versions in alerts} == {REQUIREMENT, "other"}
+    asking = {versions[-1].values["requirement"] for versions in alerts}
+    assert asking == {REQUIREMENT, "other"}
 
 
 def test_other_customers_count_apart() -> None:
@@ -204,9 +207,7 @@ def test_what_was_reached_in_silence_is_lost_in_silence_and_may_then_be_reached(
     ],
 )
 def test_who_lacks_it_ends_the_milestone(event: Fact) -> None:
-    given(*DONE).when(event).then(
-        said(AlertUnwanted, subject=REQUIREMENT, status="resolved", at=on(5))
-    )
+    given(*DONE).when(event).then(said(AlertUnwanted, subject=TEAM, status="resolved", at=on(5)))
     ((_, closed),) = told(*DONE, event)
     assert closed.causes == tuple(sorted((DONE[-1].cause, event.cause)))
 
@@ -271,6 +272,17 @@ def test_a_requirement_that_turns_away_leaves_its_milestone_as_it_is() -> None:
     turned = (*DONE, required(3, role="buyer"))
     assert statuses(*turned) == [("open",)]
     assert statuses(*turned, joined(5, person="eve", role="admin")) == [("open",)]
+
+
+def test_a_requirement_that_turns_to_another_team_has_another_milestone() -> None:
+    """And so has one that turns to another target: neither mends the card of the old one."""
+    zed = joined(-40, person="zed", role="buyer")
+    turned = (*DONE, required(3, role="buyer"), zed, completed(5, person="zed", course=PLAIN))
+    assert statuses(*turned) == [("open",), ("open",)]
+    assert [versions[0].values["role"] for versions in told(*turned)] == ["admin", "buyer"]
+    asked = required(3, role="admin", certificate=CERTIFICATE)
+    both = (granted(5, person="ann"), granted(6, person="bob"))
+    assert statuses(*DONE, asked, *both) == [("open",), ("open",)]
 
 
 def test_a_retired_requirement_is_neither_reached_nor_lost() -> None:

@@ -106,11 +106,12 @@ def cards(system: System, customer: str) -> list[tuple[str, int]]:
     return [(status, version) for rule, status, version in said if rule == TRAINING_ABANDONED]
 
 
-def test_a_completion_that_waited_three_days_unread_is_no_stall(system: System) -> None:
+@pytest.mark.parametrize("away", [HOUR, 3 * DAY, 29 * DAY], ids=["hour", "3 days", "29 days"])
+def test_a_completion_that_waited_unread_is_no_stall(away: timedelta, system: System) -> None:
     lms = Lms("outage")
     customer = customer_in(0, "outage")
-    last_seen = ago(days=3)
-    lapse = last_seen + LAPSES
+    last_seen = ago(seconds=away.total_seconds())
+    lapse = last_seen + away / 2
     people = ["ann", "bob", "cid"]
     system.drive(last_seen)
     system.publish(
@@ -130,8 +131,8 @@ def test_a_completion_that_waited_three_days_unread_is_no_stall(system: System) 
     system.dismiss("intake", workers[0])
     system.dismiss("engine", workers[1])
 
-    # Ann is done in time, Cid a day too late, Bob never; nobody hears of it.
-    in_time, late = lapse - HOUR, lapse + DAY
+    # Ann is done in time, Cid too late, Bob never; nobody hears of it.
+    in_time, late = lapse - away / 4, lapse + away / 4
     publish_as_of(
         system, 1, (in_time, lms.completed("ann", in_time)), (late, lms.completed("cid", late))
     )

@@ -106,6 +106,7 @@ class Directory:
             self._courses.setdefault(event.data["course"], []).append(event)
             return []
         if event.wire in REQUIREMENTS:
+            self._check_target(event.data.get("course"), event.data.get("certificate"))
             self._requirements.setdefault(event.data["requirement"], []).append(event)
             return []
         if event.wire in CUSTOMERS:
@@ -138,16 +139,21 @@ class Directory:
             return [fact]
         return [replace(fact, role=event.data.get("role"), level=event.data.get("level"))]
 
+    def _check_target(self, course: str | None, certificate: str | None) -> None:
+        if course is not None and course not in self._courses:
+            raise Waits("unknown")
+        if certificate is not None and not self.granting(certificate):
+            raise Waits("unknown")
+
     def _done(self, event: Event) -> list[Fact]:
         named = self._named(event.data["person"])
         course, certificate = event.data.get("course"), event.data.get("certificate")
         inline = certificate if isinstance(certificate, dict) else None
         if inline:
             certificate = inline["certificate"]
-        if not named or (course is not None and course not in self._courses):
+        if not named:
             raise Waits("unknown")
-        if certificate is not None and not self.granting(certificate):
-            raise Waits("unknown")
+        self._check_target(course, certificate)
         if any(len(persons) > 1 for persons in named):
             raise Waits("ambiguous")
         if len(set.union(*named)) > 1:

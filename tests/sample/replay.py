@@ -276,7 +276,7 @@ class Replay:
             if (old.people, old.share(asked.target)) != (new.people, new.share(asked.target)):
                 step = (self.ending, customer, asked, whom, fact)
                 self.shifts.append(Shift(*step, was, now))
-            key = (customer, asked.id)
+            key = (customer, asked.id, *asked.team, *(asked.target or ()))
             if now and not was and fact and fact.kind in ACHIEVED:
                 old_one, new_one = held.get(fact.person, Holding()), people[fact.person]
                 met = asked.target in new_one.met and asked.target not in old_one.met

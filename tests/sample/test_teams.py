@@ -34,7 +34,7 @@ def did(script: Script, wire: str, id: str, days: float, **data: Any) -> str:
 def milestones(script: Script, days: float = 40) -> list[tuple[str, str, str, list[str]]]:
     """Whose, since when, how it stands, and why."""
     return [
-        (row["subject"], row["at"], row["status"], row["causes"])
+        (row["subject"].partition("|")[0], row["at"], row["status"], row["causes"])
         for row in rows(script.played(NOON + days * DAY), "alerts")
         if row["kind"] == "team_milestone"
     ]
@@ -156,7 +156,8 @@ def test_the_last_achievement_raises_the_milestone_and_is_its_one_cause() -> Non
     done(script, "ada", 1)
     last = done(script, "bob", 2, heard=3)
     (row,) = [row for row in rows(script.played(), "alerts") if row["kind"] == "team_milestone"]
-    assert (row["customer"], row["subject"], row["status"]) == ("acme", "r", "open")
+    assert row["subject"] == "r|admin|any|course|plain"
+    assert (row["customer"], row["status"]) == ("acme", "open")
     assert (row["at"], row["raised_at"], row["causes"]) == (day(2), day(3), [last])
 
 
@@ -269,7 +270,7 @@ def test_what_is_required_of_a_complete_team_later_waits_for_the_next_time() -> 
     assert milestones(script) == [("r", day(4), "open", [last])]
 
 
-def test_a_requirement_that_asks_something_else_keeps_its_alert_and_dates_it_anew() -> None:
+def test_a_requirement_that_asks_something_else_keeps_its_alert_and_gets_another() -> None:
     script = crew("ada")
     script.required(course="plain")
     first = done(script, "ada", 1)
@@ -278,9 +279,10 @@ def test_a_requirement_that_asks_something_else_keeps_its_alert_and_dates_it_ane
     did(script, "certificate.granted.v1", "ada", 4, **BADGE)
     assert milestones(script) == [("r", day(1), "open", [first])]
     last = did(script, "certificate.granted.v1", "bob", 5, **BADGE)
-    assert milestones(script) == [("r", day(5), "open", [last])]
+    old = ("r", day(1), "open", [first])
+    assert milestones(script) == [("r", day(5), "open", [last]), old]
     came = script.joined(NOON + 6 * DAY, id="eve")
-    assert milestones(script) == [("r", day(5), "resolved", sorted([last, came]))]
+    assert milestones(script) == [("r", day(5), "resolved", sorted([last, came])), old]
 
 
 def test_a_retired_requirement_leaves_its_alert_as_it_is_and_has_no_coverage_any_more() -> None:
@@ -298,6 +300,7 @@ def test_a_retired_requirement_leaves_its_alert_as_it_is_and_has_no_coverage_any
 def test_each_field_of_a_requirement_is_the_last_writers_and_unsaid_ones_stand() -> None:
     script = crew("ada")
     script.joined(id="bob", role="cook")
+    script.listed("course.described.v1", course="d", certificate="other")
     script.required(role="admin", certificate="badge")
     script.required(at=NOON + 2 * DAY, heard=NOON + 2 * DAY, course="plain")
     script.required(at=NOON + DAY, heard=NOON + 3 * DAY, role="cook", certificate="other")
@@ -308,6 +311,15 @@ def test_each_field_of_a_requirement_is_the_last_writers_and_unsaid_ones_stand()
         "course",
         "plain",
     )
+
+
+def test_what_nobody_has_described_is_required_of_nobody_until_somebody_does() -> None:
+    script = crew("ada")
+    script.required(course="later")
+    script.required("s", certificate="never")
+    script.listed("course.described.v1", NOON + DAY, course="later")
+    assert set(covered(script)) == {"r"}
+    assert summary(script.played())["quarantined"] == {"unknown": 1}
 
 
 def test_a_requirement_of_nothing_and_a_customer_that_ended_have_no_coverage() -> None:

@@ -119,3 +119,19 @@ def test_an_alert_that_is_none_is_named(
 ) -> None:
     assert cli.main(["explain", alert]) == code
     assert said in capsys.readouterr().err
+
+
+def test_a_milestone_names_its_team_and_what_that_has_reached(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.connect(settings) as connection:
+        connection.execute(
+            """
+            UPDATE live.alerts SET rule = 'team_milestone',
+                subject = 'r|admin|any|course|reporting',
+                "values" = '{"requirement": "r", "role": "admin", "level": "any",
+                             "target_kind": "course", "target": "reporting"}'
+            """
+        )
+    said = explain(capsys, "--names")
+    assert "that is    the team of role admin and level any of Acme, Reporting\n" in said

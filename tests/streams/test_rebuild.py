@@ -16,7 +16,6 @@ from psycopg.sql import SQL, Identifier
 
 from projections.dump import canonical_dump
 from projections.migrate import migrate
-from projections.tables import REBUILT
 from schemas.envelope import stamp
 from schemas.topics import INTAKE, TIMELINE
 from streams import clock, database
@@ -25,6 +24,7 @@ from tests.conftest import Broker, Server
 from tests.streams import rough
 from tests.streams.folding import put
 from tests.streams.folding import story as told
+from tests.streams.rebuilding import rebuild, rebuilding
 from tests.streams.system import Running, Story, System, wait_for
 from tests.streams.test_play import line, player, start_workers, story, written
 
@@ -86,19 +86,6 @@ def anew(postgres: Server) -> Iterator[Callable[[], str]]:
             connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
-def rebuild(
-    system: System, url: str, *words: object, **env: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "streams.cli", "rebuild", *map(str, words)],
-        env={**system.env, "DATABASE_URL": url, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
 def dump(system: System, url: str) -> dict[str, list[tuple[Any, ...]]]:
     with database.connect(load({**system.env, "DATABASE_URL": url})) as connection:
         return canonical_dump(connection)
@@ -121,7 +108,7 @@ def test_a_rebuild_gives_the_same_whatever_its_batches(
     assert [table for table, rows in live.items() if not rows] == []
     for batch in (1, 7, 500):
         url = anew()
-        done = rebuild(played, url, "--batch", batch)
+        done = rebuild(played, "--batch", batch, DATABASE_URL=url)
         assert done.returncode == 0, done.stderr
         rebuilt = dump(played, url)
         for table, rows in live.items():
@@ -133,7 +120,7 @@ def test_after_a_rebuild_new_events_flow_and_nothing_old_is_sent(
     played: System, anew: Callable[[], str]
 ) -> None:
     url = anew()
-    assert rebuild(played, url).returncode == 0
+    assert rebuild(played, DATABASE_URL=url).returncode == 0
     old = len(played.records("alerts"))
     assert old == 5
     assert start(played, url, "intake").await_exit() == 70
@@ -169,79 +156,55 @@ def test_after_a_rebuild_new_events_flow_and_nothing_old_is_sent(
     assert ask(url, "SELECT count(*) FROM live.alerts") == [(5,)]
 
 
-def test_a_rebuild_that_was_broken_off_keeps_workers_away_and_goes_on(
+def test_a_rebuild_that_was_broken_off_keeps_workers_away_and_is_begun_again(
     played: System, anew: Callable[[], str]
 ) -> None:
     url = anew()
-    broken = rebuild(played, url, "--batch", 2, FAILPOINT="engine.before_commit:exit:8")
+    broken = rebuild(
+        played, "--batch", 2, DATABASE_URL=url, FAILPOINT="engine.before_commit:exit:8"
+    )
     assert broken.returncode == 137
-    assert ask(url, "SELECT count(*) FROM live.states") != [(0,)]
+    assert ask(url, "SELECT count(*) FROM shadow.states") != [(0,)]
     engine = start(played, url, "engine")
     assert engine.await_exit() == 70
-    assert engine.events("stopped")[0]["error"] == "TopicRecreated"
-    done = rebuild(played, url)
+    assert engine.events("stopped")[0]["error"] == "PositionLost"
+    done = rebuild(played, DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
     assert dump(played, url) == dump(played, played.env["DATABASE_URL"])
     assert ask(url, "SELECT count(*) FROM outbox") == [(0,)]
 
 
-def test_records_appended_meanwhile_are_left_to_the_engine(
-    played: System, anew: Callable[[], str]
+def test_where_no_worker_was_records_appended_meanwhile_are_left_to_the_first(
+    system: System, anew: Callable[[], str]
 ) -> None:
     """They lie beyond the end found at the beginning, so what they lead to is sent."""
+    lines = told(people=1)
+    put(system, lines)
     url = anew()
-    broken = rebuild(played, url, "--batch", 2, FAILPOINT="engine.before_commit:exit:8")
-    assert broken.returncode == 137
-    (before,) = ask(url, "SELECT sum(substr(topic_id, 17)::int)::int FROM positions")[0]
-    for partition in range(3):
-        record = next(r for r in played.records(TIMELINE) if r.partition == partition)
-        played.append(TIMELINE, partition, record.key.decode(), record.value)
-    assert rebuild(played, url).returncode == 0
-    (reached,) = ask(url, "SELECT sum(next_offset)::int FROM positions WHERE app = 'engine'")[0]
-    assert reached == before
-    assert sum(played.ends(TIMELINE).values()) == before + 3
+    under_way = rebuilding(system, DATABASE_URL=url, FAILPOINT="engine.batch:freeze")
+    under_way.await_event("failpoint")
+    put(system, told(seed=2, people=1, first=1))
+    under_way.wake()
+    assert under_way.await_exit() == 0, under_way.tail()
+    reached = "SELECT sum(next_offset)::int FROM positions WHERE app = 'engine'"
+    assert ask(url, reached) == [(len(lines),)]
 
 
-@pytest.mark.parametrize("table", [table.fullname for table in REBUILT])
-def test_a_rebuild_never_goes_over_what_is_there(
-    table: str, system: System, anew: Callable[[], str]
-) -> None:
-    url = anew()
-    with psycopg.connect(url) as connection:
-        for column, kind in connection.execute(
-            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
-            f" WHERE attrelid = '{table}'::regclass AND attnum > 0 AND attnotnull"
-        ).fetchall():
-            value = {"boolean": "false", "text[]": "'{}'", "jsonb": "'{}'", "bytea": "''"}.get(
-                kind, "'2026-01-05'" if kind in ("date", "timestamp with time zone") else "'0'"
-            )
-            value = f"'{'0' * 32}'" if kind == "uuid" else value
-            connection.execute(
-                f'ALTER TABLE {table} ALTER COLUMN "{column}" SET DEFAULT {value}::{kind}'
-            )
-        connection.execute(f"INSERT INTO {table} DEFAULT VALUES")
-    refused = rebuild(system, url)
-    assert refused.returncode == 2
-    assert f"{table} hold rows" in refused.stderr
-    assert ask(url, "SELECT count(*) FROM positions") == [(0,)]
-
-
-def test_a_rebuild_refuses_where_the_engine_has_been(system: System) -> None:
-    url = system.env["DATABASE_URL"]
+def test_a_position_of_another_topic_is_not_gone_on_from(system: System) -> None:
     with system.connect() as connection:
         connection.execute(
-            "UPDATE positions SET next_offset = 5 WHERE app = 'engine' AND partition = 1"
+            "UPDATE positions SET next_offset = 5, topic_id = 'a former one' WHERE app = 'engine'"
         )
-    refused = rebuild(system, url)
-    assert refused.returncode == 2
-    assert "the engine has positions (partition: offset) {1: 5}" in refused.stderr
+    refused = rebuild(system)
+    assert refused.returncode == 1
+    assert "TopicRecreated" in refused.stderr
 
 
 def test_a_history_without_its_beginning_is_not_rebuilt(
     played: System, anew: Callable[[], str]
 ) -> None:
     rough.expire(played, TIMELINE, 1, 1)
-    refused = rebuild(played, anew())
+    refused = rebuild(played, DATABASE_URL=anew())
     assert refused.returncode == 1
     assert "HistoryExpired" in refused.stderr
 
@@ -251,7 +214,7 @@ def test_a_parked_record_is_passed_over_in_a_rebuild_too(
 ) -> None:
     system.append(TIMELINE, 1, "acme", b"no fact")
     url = anew()
-    stopped = rebuild(system, url)
+    stopped = rebuild(system, DATABASE_URL=url)
     assert stopped.returncode == 1
     assert "Undecodable" in stopped.stderr
     assert "laurel park 1 0" in stopped.stderr
@@ -261,7 +224,7 @@ def test_a_parked_record_is_passed_over_in_a_rebuild_too(
         check=False,
     )
     assert parked.returncode == 0
-    assert rebuild(system, url).returncode == 0
+    assert rebuild(system, DATABASE_URL=url).returncode == 0
     position = "SELECT next_offset FROM positions WHERE app = 'engine' AND partition = 1"
     assert ask(url, position) == [(1,)]
 
@@ -275,7 +238,7 @@ def test_a_transaction_at_the_end_holds_no_rebuild_up(
     put(system, lines)
     rough.lay_in_transaction(system, TIMELINE, 0, last.key, last.value, taken_back=taken_back)
     url = anew()
-    done = rebuild(system, url)
+    done = rebuild(system, DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
     position = "SELECT next_offset FROM positions WHERE app = 'engine' AND partition = 0"
     assert ask(url, position) == [(len(lines) + (not taken_back),)]

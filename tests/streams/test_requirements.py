@@ -8,7 +8,7 @@ import pytest
 from schemas.facts import RequirementDescribed, RequirementRetired
 from schemas.topics import CATALOGUE, DIRECTORY
 
-from .acme import DAY, MONDAY
+from .acme import DAY, MONDAY, course
 from .steps import Steps, event
 
 KNOWN = "SELECT requirement, role, level, target_kind, target, retired FROM requirements"
@@ -22,18 +22,43 @@ def retired(name: str, at: datetime = MONDAY) -> dict[str, Any]:
     return event("requirement.retired.v1", at, name, "urn:hr", requirement="R")
 
 
-def test_a_requirement_stands_once_in_every_partition_whatever_it_asks_for(intake: Steps) -> None:
-    intake.tell(required("r1", role="admin", course="unheard-of"), retired("r2"))
+@pytest.fixture
+def intake(intake: Steps) -> Steps:
+    """One that has heard of the course and the certificate that are required."""
+    intake.tell(course(certificate="pro"))
+    return intake
+
+
+def test_a_requirement_stands_once_in_every_partition(intake: Steps) -> None:
+    intake.tell(required("r1", role="admin", course="git"), retired("r2"))
     for told in intake.timeline().values():
         assert [(one.key, one.name) for one in told] == [
+            (CATALOGUE, ("urn:hr", "k-git")),
             (CATALOGUE, ("urn:hr", "r1")),
             (CATALOGUE, ("urn:hr", "r2")),
         ]
     asked = intake.facts(RequirementDescribed)
     assert [(fact.role, fact.course, fact.certificate) for fact in asked] == [
-        ("admin", "unheard-of", None)
+        ("admin", "git", None)
     ] * 3
     assert len(intake.facts(RequirementRetired)) == 3
+    assert intake.quarantine() == []
+
+
+@pytest.mark.parametrize("target", [{"course": "hub"}, {"certificate": "master"}])
+def test_what_nobody_has_described_is_required_of_nobody_until_somebody_does(
+    intake: Steps, target: dict[str, str]
+) -> None:
+    intake.tell(required("r1", MONDAY, role="admin", **target))
+    assert intake.rows(KNOWN) == []
+    ((reason, detail),) = intake.rows("SELECT reason, detail FROM quarantine")
+    ((kind, named),) = target.items()
+    assert reason == "unknown"
+    assert detail.startswith(f"/data/{kind}: ")
+    assert named in detail
+    intake.tell(course("hub", certificate="master"))
+    assert intake.settle(intake.tp(0, DIRECTORY)) == 1
+    assert intake.rows(KNOWN) == [("R", "admin", "any", kind, named, False)]
     assert intake.quarantine() == []
 
 

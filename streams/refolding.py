@@ -1,0 +1,105 @@
+"""How is the timeline folded once more, into the shadow of what is read? From its beginning on."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.types import TP
+
+from projections.shadow import SCHEMA
+from schemas.topics import TIMELINE
+
+from .database import open_pool
+from .engine import Engine
+from .settings import Settings
+from .shell import say
+
+SAID_EVERY = 10
+"""Seconds between lines of progress where no terminal shows it."""
+
+
+class Refolding:
+    """An engine of its own, and how far it has come in each partition."""
+
+    def __init__(self, settings: Settings, batch: int) -> None:
+        self.at = dict.fromkeys(range(settings.laurel_partitions), 0)
+        self._settings = settings
+        self._batch = batch
+        self._said = time.monotonic()
+        self._stack = AsyncExitStack()
+        self._runner = asyncio.Runner()
+
+    def open(self) -> None:
+        """Reach for Kafka and Postgres."""
+        self._runner.run(self._open())
+
+    async def _open(self) -> None:
+        # As workers read: what a foreign producer's transaction took back was never said.
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        )
+        self._stack.push_async_callback(self._consumer.stop)
+        await self._consumer.start()
+        pool = await self._stack.enter_async_context(
+            open_pool(self._settings, size=1, schema=SCHEMA)
+        )
+        self._engine = Engine(self._settings, pool, _nothing_to_ask, is_timed=lambda: False)
+
+    def close(self) -> None:
+        """Leave them."""
+        self._runner.run(self._stack.aclose())
+        self._runner.close()
+
+    def fold(self, goals: Mapping[int, int]) -> int:
+        """Fold each partition up to its goal; returns how many records that took."""
+        before = sum(self.at.values())
+        self._runner.run(self._fold(goals))
+        return sum(self.at.values()) - before
+
+    async def _fold(self, goals: Mapping[int, int]) -> None:
+        for partition, goal in goals.items():
+            tp = TP(self._settings.topic(TIMELINE), partition)
+            place = TopicPartition(*tp)
+            self._consumer.assign([place])
+            self._consumer.seek(place, self.at[partition])
+            while self.at[partition] < goal:
+                self._show(sum(goals.values()))
+                found = await self._consumer.getmany(
+                    place, timeout_ms=1000, max_records=self._batch
+                )
+                records = [record for record in found.get(place, []) if record.offset < goal]
+                if records:
+                    await self._engine.work(tp, records, sought=True)
+                # The mark that ends a transaction takes an offset and is no record.
+                self.at[partition] = min(await self._consumer.position(place), goal)
+
+    def _show(self, of: int) -> None:
+        """How far it has come: over and over on a terminal, else a line now and then."""
+        told = f"folded {sum(self.at.values())} of {of} records"
+        if sys.stdout.isatty():
+            sys.stdout.write(f"\r{told}\033[K")
+            sys.stdout.flush()
+        elif time.monotonic() - self._said >= SAID_EVERY:
+            self._said = time.monotonic()
+            say(told)
+            sys.stdout.flush()
+
+
+@contextmanager
+def refolding(settings: Settings, batch: int) -> Iterator[Refolding]:
+    """One that is open."""
+    made = Refolding(settings, batch)
+    try:
+        made.open()
+        yield made
+    finally:
+        made.close()
+
+
+async def _nothing_to_ask(_: TP) -> None:
+    """Topic and extent were looked at when the rebuild began."""
