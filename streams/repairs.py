@@ -22,6 +22,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 def show(settings: Settings, _: Namespace) -> None:
     """Every position, how many records lie beyond it, and the times that belong to it."""
     reach_kafka(settings)
+    # Asked first, because a consumer would look for missing topics for half a minute.
+    topic_ids(settings)
     rows = []
     with database.connect(settings) as connection:
         found = connection.execute(
@@ -49,6 +51,8 @@ def set_position(settings: Settings, options: Namespace) -> None:
     ends = ("start", "end")
     number = None if options.offset in ends else _number(options.offset, "OFFSET", "start, end")
     reach_kafka(settings)
+    topic = settings.topic(name)
+    topic_id = topic_ids(settings)[topic]
     found = extents(settings, name)
     if named is not None and named not in found:
         raise Refused(f"{name} has partitions 0 to {len(found) - 1}, not {named}")
@@ -62,8 +66,6 @@ def set_position(settings: Settings, options: Namespace) -> None:
                 f" {offset} lies outside"
             )
         offsets[partition] = offset
-    topic = settings.topic(name)
-    topic_id = topic_ids(settings)[topic]
     with database.connect(settings) as connection, connection.transaction():
         for partition, offset in offsets.items():
             before = _set(connection, (options.app, topic, partition), topic_id, offset)
@@ -126,6 +128,7 @@ def _give_up_coordinates(connection: Connection, topic: str, partition: int) -> 
 def park(settings: Settings, options: Namespace) -> None:
     """Have the engine pass over one record of the timeline, now and in every rebuild."""
     reach_kafka(settings)
+    topic_ids(settings)
     found = extents(settings, TIMELINE)
     where = f"{settings.topic(TIMELINE)}[{options.partition}]"
     if options.partition not in found:

@@ -373,6 +373,21 @@ def test_positions_are_shown_with_their_lag(system: System, laurel: Laurel) -> N
     assert ["engine", system.settings.topic("timeline"), "0", "0", "0"] in rows
 
 
+@pytest.mark.parametrize(
+    "words", ["positions", "positions set slack alerts all end", "park 0 0 --reason why"]
+)
+def test_topics_that_are_missing_are_named_with_what_makes_them(
+    words: str, kafka: Broker, laurel: Laurel
+) -> None:
+    prefix = f"none-{os.getpid()}-"
+    env = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "LAUREL_PREFIX": prefix}
+    said = laurel(*words.split(), env=env)
+    assert said.code == 1
+    for topic in TOPICS:
+        assert prefix + topic.name in said.err
+    assert "are missing: run `laurel topics`" in said.err
+
+
 def test_a_position_is_set_only_to_where_there_are_records(system: System, laurel: Laurel) -> None:
     system.append("intake.training", 1, "k", b"x", b"y")
     set_position = ("positions", "set", "intake")
