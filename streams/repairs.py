@@ -14,7 +14,7 @@ from .reach import reach_kafka
 from .set_aside import TABLES
 from .settings import Settings
 from .shell import Failed, Refused, say, table
-from .topics import extents, topic_ids
+from .topics import admin, extents, topic_ids
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -66,11 +66,28 @@ def set_position(settings: Settings, options: Namespace) -> None:
                 f" {offset} lies outside"
             )
         offsets[partition] = offset
+    _refuse_while_it_works(settings, options.app)
     with database.connect(settings) as connection, connection.transaction():
         for partition, offset in offsets.items():
             before = _set(connection, (options.app, topic, partition), topic_id, offset)
             was = "there was none" if before is None else f"it was {before}"
             say(f"{options.app} goes on in {topic}[{partition}] at {offset}; {was}")
+
+
+def _refuse_while_it_works(settings: Settings, app: App) -> None:
+    """Raises `Failed` naming the workers, which would go on where they are until they stop."""
+    group = settings.group(app)
+    client = admin(settings)
+    try:
+        members = client.describe_groups([group])[group]["members"]
+    finally:
+        client.close()
+    if members:
+        names = ", ".join(sorted(member["group_instance_id"] for member in members))
+        raise Failed(
+            f"{names} would not notice: stop every {app} worker first; Kafka forgets one that"
+            f" stopped after {settings.laurel_session_seconds:g} s"
+        )
 
 
 def _number(text: str, what: str, other: str) -> int:

@@ -416,6 +416,22 @@ def test_lost_positions_are_set_for_all_partitions_at_once(system: System, laure
     assert system.positions("slack", "alerts") == {0: 0, 1: 0, 2: 1}
 
 
+def test_no_position_is_set_under_the_feet_of_a_worker(system: System, laurel: Laurel) -> None:
+    system.append("intake.training", 1, "k", b"x")
+    worker = system.start("intake")
+    system.await_intake()
+    words = ("positions", "set", "intake", "intake.training", 1, 0)
+    refused = laurel(*words, env=system.env)
+    assert (refused.code, refused.out) == (1, "")
+    assert worker.name in refused.err
+    assert "stop every intake worker first" in refused.err
+    assert system.positions("intake", "intake.training")[1] == 1
+    assert laurel("positions", "set", "slack", "alerts", 1, 0, env=system.env).code == 0
+    system.dismiss("intake", worker)
+    assert laurel(*words, env=system.env).code == 0
+    assert system.positions("intake", "intake.training")[1] == 0
+
+
 def test_the_engine_can_not_be_set_anywhere(system: System, laurel: Laurel) -> None:
     assert laurel("positions", "set", "engine", "timeline", 0, 0, env=system.env).code == 2
 
