@@ -16,6 +16,9 @@ BATCH = "application/cloudevents-batch+json"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
+PACKINGS = ("gzip", "deflate")
+"""Each `Content-Encoding` that is read."""
+
 MOST_EVENTS = 1000
 """Events in a batch at most."""
 
@@ -36,6 +39,11 @@ class Problem:
 
 
 PROBLEMS = {
+    400: Problem(
+        "packing",
+        "The body cannot be unpacked.",
+        "Send it packed as its `Content-Encoding` says, or unpacked without one.",
+    ),
     401: Problem(
         "token",
         "There is no such token.",
@@ -50,7 +58,8 @@ PROBLEMS = {
     415: Problem(
         "format",
         "The body's format is not understood.",
-        "Send CloudEvents 1.0 in structured, batched or binary mode.",
+        "Send CloudEvents 1.0 in structured, batched or binary mode, unpacked or packed by"
+        f" {' or '.join(PACKINGS)}.",
     ),
     422: Problem(
         "events",

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from .facts import FACTS, Fact, OfCustomer, Tick
 from .incoming import EVENTS, Id, Incoming, Instant
@@ -38,6 +38,12 @@ class Unreadable(ValueError):
         super().__init__("; ".join(map(str, self.faults)))
 
 
+def _of_json(media_type: str) -> str:
+    if media_type.partition(";")[0].strip().lower() != "application/json":
+        raise ValueError("must be application/json, or left out: `data` is JSON")
+    return media_type
+
+
 class Envelope(BaseModel):
     """The attributes of CloudEvents 1.0 that Laurel uses; extensions are allowed and ignored."""
 
@@ -49,6 +55,7 @@ class Envelope(BaseModel):
     type: str
     time: Instant
     data: dict[str, Any]
+    datacontenttype: Annotated[str, AfterValidator(_of_json)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,3 +26,7 @@ class Allowance:
             return (amount - purse.left) / self.rate
         purse.left -= amount
         return 0.0
+
+    def give_back(self, name: str, amount: float) -> None:
+        """Undo a taking."""
+        self._purses[name].left += amount

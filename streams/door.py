@@ -21,6 +21,7 @@ from .allowance import Allowance
 from .database import Pool
 from .logs import log
 from .outlet import NotKept, Outlet
+from .packing import unpacked
 from .probes import page
 from .problems import Refusal
 from .settings import Settings
@@ -65,9 +66,12 @@ class Door:
     async def take(self, request: web.Request) -> web.Response:
         """Keep the events of a body, all or none; raises `Refusal`."""
         token = await known(self._pool, request)
+        # What cannot be read costs one as well, asked for before it is read.
         self._spend(token, 1)
         events = await _read(request)
-        self._spend(token, max(0, len(events) - 1))
+        # Kept, it would be lost at each refusal, and whoever waits as told might wait for ever.
+        self._allowance.give_back(token.name, 1)
+        self._spend(token, max(1, len(events)))
         strange = [
             Fault(f"{one.pointer}/source", f"token {token.name} may not write this source")
             for one in events
@@ -115,7 +119,9 @@ def _password(said: str) -> str:
 
 async def _read(request: web.Request) -> list[Arrived]:
     """What the body says; aiohttp raises where it is larger than the application's limit."""
-    body = await request.read()
+    packed = await request.read()
+    encoding = ",".join(request.headers.getall("Content-Encoding", ()))
+    body = unpacked(packed, encoding, request.client_max_size)
     content_type = request.headers.get("Content-Type", "")
     delivery = Delivery(content_type, body, list(request.headers.items()))
     try:

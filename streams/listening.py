@@ -20,7 +20,14 @@ async def listening(
 
     `setting` begins the names of both settings: `LAUREL_DOOR` for `LAUREL_DOOR_ADDRESS`.
     """
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=grace)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=grace,
+        # Where it cannot unpack, aiohttp answers with 500, or in plain text.
+        auto_decompress=False,
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

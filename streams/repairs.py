@@ -14,7 +14,7 @@ from .reach import reach_kafka
 from .set_aside import TABLES
 from .settings import Settings
 from .shell import Failed, Refused, say, table
-from .topics import extents, topic_ids
+from .topics import admin, extents, topic_ids
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -22,6 +22,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 def show(settings: Settings, _: Namespace) -> None:
     """Every position, how many records lie beyond it, and the times that belong to it."""
     reach_kafka(settings)
+    # Asked first, because a consumer would look for missing topics for half a minute.
+    topic_ids(settings)
     rows = []
     with database.connect(settings) as connection:
         found = connection.execute(
@@ -49,6 +51,8 @@ def set_position(settings: Settings, options: Namespace) -> None:
     ends = ("start", "end")
     number = None if options.offset in ends else _number(options.offset, "OFFSET", "start, end")
     reach_kafka(settings)
+    topic = settings.topic(name)
+    topic_id = topic_ids(settings)[topic]
     found = extents(settings, name)
     if named is not None and named not in found:
         raise Refused(f"{name} has partitions 0 to {len(found) - 1}, not {named}")
@@ -62,13 +66,28 @@ def set_position(settings: Settings, options: Namespace) -> None:
                 f" {offset} lies outside"
             )
         offsets[partition] = offset
-    topic = settings.topic(name)
-    topic_id = topic_ids(settings)[topic]
+    _refuse_while_it_works(settings, options.app)
     with database.connect(settings) as connection, connection.transaction():
         for partition, offset in offsets.items():
             before = _set(connection, (options.app, topic, partition), topic_id, offset)
             was = "there was none" if before is None else f"it was {before}"
             say(f"{options.app} goes on in {topic}[{partition}] at {offset}; {was}")
+
+
+def _refuse_while_it_works(settings: Settings, app: App) -> None:
+    """Raises `Failed` naming the workers, which would go on where they are until they stop."""
+    group = settings.group(app)
+    client = admin(settings)
+    try:
+        members = client.describe_groups([group])[group]["members"]
+    finally:
+        client.close()
+    if members:
+        names = ", ".join(sorted(member["group_instance_id"] for member in members))
+        raise Failed(
+            f"{names} would not notice: stop every {app} worker first; Kafka forgets one that"
+            f" stopped after {settings.laurel_session_seconds:g} s"
+        )
 
 
 def _number(text: str, what: str, other: str) -> int:
@@ -126,6 +145,7 @@ def _give_up_coordinates(connection: Connection, topic: str, partition: int) -> 
 def park(settings: Settings, options: Namespace) -> None:
     """Have the engine pass over one record of the timeline, now and in every rebuild."""
     reach_kafka(settings)
+    topic_ids(settings)
     found = extents(settings, TIMELINE)
     where = f"{settings.topic(TIMELINE)}[{options.partition}]"
     if options.partition not in found:

@@ -1,8 +1,6 @@
 """Do the views of teams, requirements and gaps say what was folded?"""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -10,22 +8,8 @@ import psycopg
 import pytest
 
 from projections.exports import rows as exported
-from projections.migrate import migrate
-from projections.store import JSON_COLUMNS, UPSERTS
-from schemas.facts import (
-    CourseDescribed,
-    CustomerDescribed,
-    CustomerEnded,
-    Fact,
-    PersonJoined,
-    PersonLeft,
-    RequirementDescribed,
-    RequirementRetired,
-    RoleChanged,
-    Tick,
-)
+from schemas.facts import Fact, Tick
 from schemas.zones import ZONES
-from tests.handlers.fold import Fold
 from tests.handlers.story import (
     CERTIFICATE,
     COURSE,
@@ -49,9 +33,7 @@ from tests.handlers.story import (
     waived,
     withdrawn,
 )
-
-Connection = psycopg.Connection[dict[str, Any]]
-View = Callable[..., list[dict[str, Any]]]
+from tests.projections.told import Connection, View, of, tell
 
 STORY: tuple[Fact | Tick, ...] = (
     account(-100, zone="Asia/Tokyo"),
@@ -76,88 +58,6 @@ STORY: tuple[Fact | Tick, ...] = (
     completed(1, person="eve"),
     left(2, person="eve"),
 )
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[Connection]:
-    migrate(database)
-    with psycopg.connect(
-        database,
-        autocommit=True,
-        options="-csearch_path=live,public",
-        row_factory=psycopg.rows.dict_row,
-    ) as connection:
-        yield connection
-
-
-def tell(connection: Connection, *events: Fact | Tick) -> None:
-    """Write what the directory and the engine would; the clock stands at the last tick."""
-    fold = Fold().fold(*events)
-    for table, *key, rows in fold.rows():
-        names = list(KEYS[table])
-        for row in rows:
-            whole = {**dict(zip(names, key, strict=True)), **row}
-            whole.update({name: json.dumps(whole[name]) for name in JSON_COLUMNS[table]})
-            connection.execute(UPSERTS[table], whole)
-    for event in events:
-        if isinstance(event, Tick):
-            connection.execute("UPDATE clock SET driven = true, now = %s", (event.now,))
-        else:
-            _directory(connection, event)
-
-
-KEYS = {
-    "training": ("customer", "person", "course"),
-    "attempts": ("customer", "person", "course"),
-    "certificates": ("customer", "person", "certificate"),
-    "teams": ("customer", "role", "level"),
-}
-
-
-def _directory(connection: Connection, fact: Fact) -> None:
-    row: dict[str, Any] = {"source_id": fact.cause, "at": fact.at}
-    match fact:
-        case CustomerDescribed():
-            table, row = "customer_facts", {**row, "customer": fact.customer, "zone": fact.zone}
-        case CustomerEnded():
-            table, row = "customer_facts", {**row, "customer": fact.customer, "ended": True}
-        case CourseDescribed():
-            modules = fact.modules and json.dumps([{"id": id} for id in fact.modules])
-            said = {"course": fact.course, "certificate": fact.certificate, "modules": modules}
-            table, row = "course_facts", {**row, **said}
-        case PersonJoined() | PersonLeft() | RoleChanged():
-            kinds = {PersonJoined: "joined", PersonLeft: "left", RoleChanged: "changed"}
-            whose = {"customer": fact.customer, "person": fact.person, "kind": kinds[type(fact)]}
-            told = {name: getattr(fact, name, None) for name in ("role", "level")}
-            table, row = "membership_facts", {**row, **whose, **told}
-        case RequirementDescribed():
-            target = fact.course or fact.certificate
-            kind = target and ("course" if fact.course else "certificate")
-            said = {"role": fact.role, "level": fact.level, "target_kind": kind, "target": target}
-            table, row = "requirement_facts", {**row, "requirement": fact.requirement, **said}
-        case RequirementRetired():
-            row = {**row, "requirement": fact.requirement, "retired": True}
-            table = "requirement_facts"
-        case _:
-            return
-    names, marks = ", ".join(row), ", ".join(f"%({name})s" for name in row)
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row)
-
-
-@pytest.fixture
-def view(connection: Connection) -> View:
-    """Reads a view, or the columns of it that are named."""
-
-    def read(name: str, *events: Fact | Tick) -> list[dict[str, Any]]:
-        tell(connection, *events)
-        return connection.execute(f"SELECT * FROM {name}").fetchall()
-
-    return read
-
-
-def of(rows: list[dict[str, Any]], **where: Any) -> dict[str, Any]:
-    (row,) = [row for row in rows if all(row[name] == value for name, value in where.items())]
-    return row
 
 
 def test_coverage_has_a_row_for_each_requirement_also_where_nobody_is_in_the_role(
@@ -323,9 +223,11 @@ def test_postgres_knows_every_time_zone_that_a_customer_may_have(connection: Con
     assert set(ZONES) <= {row["name"] for row in found}
 
 
-def test_exports_of_teams_hold_the_columns_that_are_promised(connection: Connection) -> None:
+def test_exports_of_teams_hold_the_columns_that_are_promised(
+    connection: Connection, database: str
+) -> None:
     tell(connection, *STORY)
-    with psycopg.connect(connection.info.dsn, options="-csearch_path=live,public") as plain:
+    with psycopg.connect(database, options="-csearch_path=live,public") as plain:
         coverage, teams, targets = (
             exported(plain, kind) for kind in ("coverage", "teams", "targets")
         )

@@ -5,15 +5,19 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
-from schemas.door import PROBLEMS
+from handlers.directory import AHEAD, LONGEST_WAIT
+from schemas.door import LARGEST_EVENT, MOST_EVENTS, PROBLEMS
 from schemas.envelope import parse, wire_names
 from schemas.topics import TIMELINE
+from streams.settings import Settings
 from tests.conftest import Broker
 from tests.streams.system import System, wait_for
 from tests.streams.visitor import Door
 
+HOUR = timedelta(hours=1)
 GUIDE = (Path(__file__).parents[2] / "schemas" / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
@@ -36,6 +40,23 @@ def test_every_event_and_every_answer_is_named() -> None:
         assert f"`{wire}`" in GUIDE
     for status in PROBLEMS:
         assert re.search(rf"^\| .*\b{status}\b", GUIDE, re.MULTILINE)
+
+
+def test_limits_are_those_that_hold() -> None:
+    fields = Settings.model_fields
+    body, rate = (
+        fields[f"laurel_door_{name}"].default for name in ("body_bytes", "events_per_second")
+    )
+    limits = (
+        f"A batch has {MOST_EVENTS:,} events at most, an event {LARGEST_EVENT:,} bytes, a body"
+        f" {body:,} bytes; a token may send {rate:,.0f} events a second in the long run"
+    )
+    assert limits in GUIDE
+    ahead = (
+        f"What lies more than {AHEAD // HOUR} hours ahead waits until its time;"
+        f" what lies more than {LONGEST_WAIT.days} days ahead is a dead letter."
+    )
+    assert ahead in GUIDE
 
 
 def test_every_example_does_what_it_says(kafka: Broker, database: str, tmp_path: Path) -> None:

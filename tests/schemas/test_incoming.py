@@ -75,3 +75,16 @@ def test_numbers_may_be_text_where_they_are_decimal_and_days_are_text() -> None:
         assert (read.score, read.attempt) == (Decimal("90.5"), 2)
         assert read.certificate
         assert read.certificate.last_day == date(2027, 3, 2)
+
+
+@pytest.mark.parametrize("said", ["application/xml", "text/json", "application/json+x", "", 7])
+def test_data_that_is_said_to_be_no_json_is_refused(said: object) -> None:
+    with pytest.raises(Unreadable, match=r"^/datacontenttype: "):
+        parse(json.dumps({**told(), "datacontenttype": said}))
+
+
+@pytest.mark.parametrize(
+    "said", ["application/json", "Application/JSON", "application/json; charset=utf-8", None]
+)
+def test_data_may_be_said_to_be_json_with_parameters_or_nothing_said(said: object) -> None:
+    assert parse(json.dumps({**told(), "datacontenttype": said})).id == "1"

@@ -21,6 +21,15 @@ def test_no_more_is_saved_than_a_purse_holds() -> None:
     assert allowance.take("a", 1, now=1000) == 0.5
 
 
+def test_what_is_given_back_may_be_spent_but_fills_no_purse_beyond_its_brim() -> None:
+    allowance = Allowance(rate=2, most=10)
+    assert allowance.take("a", 10, now=0) == 0
+    allowance.give_back("a", 4)
+    assert allowance.take("a", 5, now=0) == 0.5
+    allowance.give_back("a", 100)
+    assert allowance.take("a", 11, now=0) == 0.5
+
+
 def test_one_name_does_not_spend_what_is_anothers() -> None:
     allowance = Allowance(rate=1, most=1)
     assert allowance.take("a", 1, now=0) == 0

@@ -373,6 +373,21 @@ def test_positions_are_shown_with_their_lag(system: System, laurel: Laurel) -> N
     assert ["engine", system.settings.topic("timeline"), "0", "0", "0"] in rows
 
 
+@pytest.mark.parametrize(
+    "words", ["positions", "positions set slack alerts all end", "park 0 0 --reason why"]
+)
+def test_topics_that_are_missing_are_named_with_what_makes_them(
+    words: str, kafka: Broker, laurel: Laurel
+) -> None:
+    prefix = f"none-{os.getpid()}-"
+    env = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "LAUREL_PREFIX": prefix}
+    said = laurel(*words.split(), env=env)
+    assert said.code == 1
+    for topic in TOPICS:
+        assert prefix + topic.name in said.err
+    assert "are missing: run `laurel topics`" in said.err
+
+
 def test_a_position_is_set_only_to_where_there_are_records(system: System, laurel: Laurel) -> None:
     system.append("intake.training", 1, "k", b"x", b"y")
     set_position = ("positions", "set", "intake")
@@ -399,6 +414,22 @@ def test_lost_positions_are_set_for_all_partitions_at_once(system: System, laure
     assert said.code == 0
     assert f"{topic}[2] at 1; there was none" in said.out
     assert system.positions("slack", "alerts") == {0: 0, 1: 0, 2: 1}
+
+
+def test_no_position_is_set_under_the_feet_of_a_worker(system: System, laurel: Laurel) -> None:
+    system.append("intake.training", 1, "k", b"x")
+    worker = system.start("intake")
+    system.await_intake()
+    words = ("positions", "set", "intake", "intake.training", 1, 0)
+    refused = laurel(*words, env=system.env)
+    assert (refused.code, refused.out) == (1, "")
+    assert worker.name in refused.err
+    assert "stop every intake worker first" in refused.err
+    assert system.positions("intake", "intake.training")[1] == 1
+    assert laurel("positions", "set", "slack", "alerts", 1, 0, env=system.env).code == 0
+    system.dismiss("intake", worker)
+    assert laurel(*words, env=system.env).code == 0
+    assert system.positions("intake", "intake.training")[1] == 0
 
 
 def test_the_engine_can_not_be_set_anywhere(system: System, laurel: Laurel) -> None:

@@ -1,10 +1,12 @@
 """Does the door keep a body whole or not at all, and say what was wrong with it?"""
 
+import gzip
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -192,6 +194,33 @@ def test_a_body_too_large_or_of_another_format_is_refused(door: Door) -> None:
     assert f"more than {MOST_EVENTS} events" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("name", "pack"), [("gzip", gzip.compress), ("Deflate", zlib.compress), ("identity", bytes)]
+)
+def test_a_packed_body_is_kept_as_it_was_before(
+    name: str, pack: Callable[[bytes], bytes], door: Door
+) -> None:
+    event = started()
+    raw = json.dumps(event).encode()
+    assert door.post(pack(raw), Content_Encoding=name).status == 202
+    assert kept(door, event) == [(TRAINING, b"acme", raw)]
+
+
+def test_a_body_that_cannot_be_unpacked_is_refused(door: Door) -> None:
+    raw = json.dumps(started()).encode()
+    packed = gzip.compress(raw)
+    with nothing_is_written(door):
+        for body in (b"rubbish", b"", packed[:-1], packed + b"x", zlib.compress(raw)):
+            is_problem(door.post(body, Content_Encoding="gzip"), 400, "packing")
+        for body in (b"rubbish", b"", packed):
+            is_problem(door.post(body, Content_Encoding="deflate"), 400, "packing")
+        for name in ("br", "zstd", "compress", "gzip, gzip"):
+            is_problem(door.post(packed, Content_Encoding=name), 415, "format")
+        is_problem(
+            door.post(gzip.compress(b" " * LIMIT + raw), Content_Encoding="gzip"), 413, "size"
+        )
+
+
 def test_another_path_or_method_is_a_problem_too(door: Door) -> None:
     assert door.ask("GET", "/api/nothing").said["status"] == 404
     answer = door.ask("GET", EVENTS_PATH)
@@ -213,6 +242,21 @@ def test_a_token_that_sends_too_much_has_to_wait(door: Door) -> None:
     assert 380 <= int(answer.headers["Retry-After"]) <= 400
     other = make_token(slow.system, "other")
     assert slow.send(started(), token=other).status == 202
+
+
+def test_asking_in_vain_does_not_put_off_a_body_that_waits(door: Door) -> None:
+    slow = Door(door.system, LAUREL_DOOR_EVENTS_PER_SECOND="4", LAUREL_DOOR_BODY_BYTES="900000")
+    assert slow.send(*(started() for _ in range(MOST_EVENTS))).status == 202
+    body = [started() for _ in range(12)]
+    is_problem(slow.send(*body), 429, "rate")
+    wait_for(lambda: slow.send(*body).status == 202, "twelve events' worth to be there", seconds=20)
+
+
+def test_what_cannot_be_read_costs_an_event(door: Door) -> None:
+    slow = Door(door.system, LAUREL_DOOR_EVENTS_PER_SECOND="0.001", LAUREL_DOOR_BODY_BYTES="900000")
+    assert slow.send(*(started() for _ in range(MOST_EVENTS - 1))).status == 202
+    is_problem(slow.post(b"{"), 422, "events")
+    is_problem(slow.send(started()), 429, "rate")
 
 
 def test_it_ends_in_order_when_told_to(door: Door) -> None:

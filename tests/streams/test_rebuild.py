@@ -125,6 +125,7 @@ def test_after_a_rebuild_new_events_flow_and_nothing_old_is_sent(
     assert old == 5
     assert start(played, url, "intake").await_exit() == 70
     assert "PositionLost" in played.workers[-1].tail()
+    played.dismiss("intake", played.workers[-1])
     for topic in INTAKE:
         command = ["positions", "set", "intake", topic, "all", "end"]
         subprocess.run(
