@@ -1,0 +1,123 @@
+"""Does a process that ends before or after any step of a protocol lose or double anything?
+
+The steps are the failpoints in the code; whoever adds one, adds it here.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+from schemas.topics import App
+from streams import clock
+from tests.storm import equalities
+from tests.storm.storm import EXITED, Slot, Storm
+from tests.streams.system import wait_for
+
+STREAMS = Path(__file__).parents[2] / "streams"
+BATCHES = ("7", "1", "500")
+
+OF: dict[str, App] = {
+    "intake": "intake",
+    "sweep": "intake",
+    "engine": "engine",
+    "relay": "engine",
+    "slack": "slack",
+}
+"""Whose process passes the failpoints of a family while the clock is driven."""
+
+SELDOM = ("sweep", "relay", "intake.catalogue_append", "intake.between_appends")
+"""What may not come often enough to wait for the second or third time."""
+
+
+def names() -> list[str]:
+    """Every failpoint of the code, those that come early in a story first."""
+    found = {
+        str(node.args[0].value)
+        for path in STREAMS.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "failpoint"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    return sorted(found, key=lambda name: (not name.startswith(SELDOM), name))
+
+
+class Failpoints:
+    """Each is passed once, by batches of one size in a gate and of three for the goal."""
+
+    GATE, GOAL = len(names()), len(names()) * len(BATCHES)
+
+    def __init__(self, wanted: int) -> None:
+        sizes = BATCHES[: wanted // len(names())]
+        self._waiting = {size: set(names()) for size in sizes}
+        self._armed: dict[Slot, str] = {}
+
+    @property
+    def left(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def batch(self) -> str:
+        """The size of the batches of the next round."""
+        return next(size for size, waiting in self._waiting.items() if waiting)
+
+    def go(self, storm: Storm, rng: Random) -> None:
+        """End processes while the story is played; those of the ticker where the clock is real."""
+        waiting = self._waiting[self.batch]
+        storm.player_may_fall = True
+
+        def arm(slot: Slot) -> None:
+            free = (name for name in names() if name in waiting - set(self._armed.values()))
+            name = next((name for name in free if OF.get(family(name)) == slot.app), None)
+            slot.arming = {}
+            if name is not None:
+                nth = 1 if name.startswith(SELDOM) else rng.randrange(1, 5)
+                slot.arming = {"FAILPOINT": f"{name}:exit:{nth}"}
+                self._armed[slot] = name
+
+        def ended(slot: Slot, code: int) -> None:
+            name = self._armed.pop(slot, None)
+            if name is not None and code == EXITED:
+                waiting.remove(name)
+                storm.faults[f"exits at {name.partition('.')[0]}"] += 1
+            arm(slot)
+
+        for slot in storm.slots:
+            arm(slot)
+        storm.on_end = ended
+        storm.play(falls=self._players(storm, waiting, rng))
+        storm.on_end = lambda slot, code: None
+        self._armed.clear()
+        storm.settle()
+        storm.truth = equalities.truth_of(storm)
+        self._tick(storm, waiting)
+
+    def _players(self, storm: Storm, waiting: set[str], rng: Random) -> Iterator[dict[str, str]]:
+        """What each player in turn is told: where it ends."""
+        for name in sorted(name for name in waiting if family(name) == "play"):
+            yield {"FAILPOINT": f"{name}:exit:{rng.randrange(2, 20)}"}
+            waiting.remove(name)
+            storm.faults["exits at play"] += 1
+
+    def _tick(self, storm: Storm, waiting: set[str]) -> None:
+        """Engines that end over a tick of the real clock."""
+        ticks = sorted(name for name in waiting if family(name) == "ticker")
+        storm.let_go()
+        for name, slot in zip(ticks, storm.of("engine"), strict=False):
+            slot.arming = {"FAILPOINT": f"{name}:exit"}
+            storm.start(slot)
+            worker = slot.worker
+            assert worker is not None
+            wait_for(lambda worker=worker: worker.process.poll() is not None, f"{name} to be met")  # type: ignore[misc]
+            assert worker.process.returncode == EXITED, worker.tail()
+            slot.arming = {}
+            waiting.remove(name)
+            storm.faults["exits at ticker"] += 1
+        storm.system.drive(clock.real())
+        storm.hold()
+
+
+def family(name: str) -> str:
+    """The part of the code that a failpoint is in."""
+    return name.partition(".")[0]
