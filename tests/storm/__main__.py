@@ -8,17 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random, randrange
-from typing import Any
 
 from tests.storm import record
 from tests.storm.equalities import compare
 from tests.storm.equality import Equality
 from tests.storm.failpoints import Failpoints
 from tests.storm.kill import Kill
-from tests.storm.storm import BATCH, Broken, say, storm
+from tests.storm.pause import Pause
+from tests.storm.scenario import Scenario
+from tests.storm.slack import Slack
+from tests.storm.storm import Broken, say, storm
 from tests.storm.world import World, world
 
-SCENARIOS: Mapping[str, Any] = {"failpoints": Failpoints, "kill": Kill}
+SCENARIOS: Mapping[str, type[Scenario]] = {
+    "failpoints": Failpoints,
+    "kill": Kill,
+    "pause": Pause,
+    "slack": Slack,
+}
 NAMES = ("engine", "intake", "slack", "truth")
 SHOWN = 5
 """Differences printed of each equality."""
@@ -58,9 +65,9 @@ def run(world: World, name: str, seed: int, goal: bool) -> Outcome:
     number = 0
     while scenario.left and not outcome.broken:
         left, number = scenario.left, number + 1
-        batch = getattr(scenario, "batch", BATCH)
+        how = {"LAUREL_BATCH": scenario.batch, "LAUREL_SESSION_SECONDS": scenario.session}
         try:
-            with storm(world, name, seed + number - 1, whole=goal, batch=batch) as made:
+            with storm(world, name, seed + number - 1, whole=goal, **how) as made:
                 scenario.go(made, Random(f"{name} {seed} {number}"))
                 made.settle()
                 say(f"{name}: comparing")

@@ -11,6 +11,7 @@ from random import Random
 from schemas.topics import App
 from streams import clock
 from tests.storm import equalities
+from tests.storm.scenario import Scenario
 from tests.storm.storm import EXITED, Slot, Storm
 from tests.streams.system import wait_for
 
@@ -43,12 +44,13 @@ def names() -> list[str]:
     return sorted(found, key=lambda name: (not name.startswith(SELDOM), name))
 
 
-class Failpoints:
+class Failpoints(Scenario):
     """Each is passed once, by batches of one size in a gate and of three for the goal."""
 
     GATE, GOAL = len(names()), len(names()) * len(BATCHES)
 
     def __init__(self, wanted: int) -> None:
+        super().__init__(wanted)
         sizes = BATCHES[: wanted // len(names())]
         self._waiting = {size: set(names()) for size in sizes}
         self._armed: dict[Slot, str] = {}
@@ -57,14 +59,11 @@ class Failpoints:
     def left(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    @property
-    def batch(self) -> str:
-        """The size of the batches of the next round."""
-        return next(size for size, waiting in self._waiting.items() if waiting)
-
     def go(self, storm: Storm, rng: Random) -> None:
         """End processes while the story is played; those of the ticker where the clock is real."""
-        waiting = self._waiting[self.batch]
+        size = next(size for size, waiting in self._waiting.items() if waiting)
+        storm.system.env["LAUREL_BATCH"] = size
+        waiting = self._waiting[size]
         storm.player_may_fall = True
 
         def arm(slot: Slot) -> None:

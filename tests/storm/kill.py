@@ -2,6 +2,7 @@
 
 from random import Random
 
+from tests.storm.scenario import Scenario
 from tests.storm.storm import Storm
 from tests.storm.strikes import Strikes, kill, schedule
 
@@ -9,16 +10,13 @@ AT_MOST = 60
 """Kills while one story is told; it would end before many more."""
 
 
-class Kill:
+class Kill(Scenario):
     """kill -9 of any of two workers of each kind."""
 
     GATE, GOAL = 60, 1000
-
-    def __init__(self, wanted: int) -> None:
-        self.left = wanted
 
     def go(self, storm: Storm, rng: Random) -> None:
         """Kill while the story is played."""
         strikes = Strikes(storm, schedule(rng, storm.slots, min(self.left, AT_MOST)), kill)
         storm.play(strikes.keep)
-        self.left -= strikes.struck
+        self.wanted -= strikes.struck

@@ -16,7 +16,6 @@ from tests.storm.world import APPS, Ways, World
 from tests.streams.system import Running, System, wait_for
 
 PARTITIONS = 4
-BATCH = "7"
 POLL = 0.01
 KILLED = -9
 EXITED = 137
@@ -38,6 +37,7 @@ class Slot:
         self.instance = str(number)
         self.ways = ways
         self.worker: Running | None = None
+        self._at_work: Running | None = None
         self.arming: dict[str, str] = {}
         """What its next worker is told besides, such as a failpoint."""
         self.resting = False
@@ -47,6 +47,15 @@ class Slot:
     def running(self) -> bool:
         """Whether somebody is here, frozen or not."""
         return self.worker is not None and self.worker.process.poll() is None
+
+    @property
+    def works(self) -> bool:
+        """Whether whoever is here has been given partitions."""
+        if self.worker is None or not self.running:
+            return False
+        if self._at_work is not self.worker and self.worker.events("assigned"):
+            self._at_work = self.worker
+        return self._at_work is self.worker
 
 
 class Storm:
@@ -71,6 +80,15 @@ class Storm:
         self._shown = 0.0
 
     # -- workers
+
+    def rival(self, kind: str) -> Running:
+        """Start a worker of a group of its own, which owns all partitions a second time."""
+        return self.run(kind, ["tests.storm.worker", kind], {"LAUREL_INSTANCE": "rival"})
+
+    def watch(self, worker: Running) -> None:
+        """Raise where a worker that nobody struck has ended."""
+        if worker.process.poll() is not None:
+            raise Broken(f"{worker.name} ended by itself\n{worker.tail()}")
 
     def start(self, slot: Slot) -> None:
         """Put a worker into a slot."""
@@ -202,8 +220,13 @@ class Storm:
 
     # -- the end
 
-    def settle(self, seconds: float = 120) -> None:
+    def settle(self) -> None:
         """Let everything come to rest with nothing failing, then end all workers."""
+        self.rest()
+        self.pause(*self.slots)
+
+    def rest(self, seconds: float = 240) -> None:
+        """Wait, with nothing failing any more, until nothing is left to be done."""
         for slot in self.slots:
             slot.ways.strike()
             slot.arming = {}
@@ -211,15 +234,15 @@ class Storm:
             if slot.worker is not None and slot.running:
                 slot.worker.wake()
         deadline = time.monotonic() + seconds
-        while not self._rests():
+        while any((unrest := self._unrest()).values()):
             if time.monotonic() > deadline:
-                raise Broken(f"it did not come to rest in {seconds:.0f} s: {self._unrest()}")
+                raise Broken(f"it did not come to rest in {seconds:.0f} s: {unrest}")
             self.tend()
             time.sleep(0.1)
-        self.pause(*self.slots)
 
-    def _rests(self) -> bool:
-        return not any(self._unrest().values())
+    def deliveries(self) -> int:
+        """How many messages there were to be shown, each version by itself."""
+        return int(self.ask("SELECT coalesce(sum(desired), 0) FROM deliveries")[0][0])
 
     def _unrest(self) -> dict[str, int]:
         """What still waits for something."""
@@ -253,9 +276,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def storm(
-    world: World, name: str, seed: int, *, whole: bool = False, batch: str = BATCH
-) -> Iterator[Storm]:
+def storm(world: World, name: str, seed: int, *, whole: bool, **env: str) -> Iterator[Storm]:
     """A system of its own, on the world's parts, with the story of this seed."""
     story, folder = world.story(seed, whole), world.folder(name)
     with ExitStack() as stack:
@@ -270,10 +291,10 @@ def storm(
                 url,
                 folder,
                 PARTITIONS,
-                LAUREL_BATCH=batch,
                 SLACK_API_URL=slack.api,
                 SLACK_BOT_TOKEN="xoxb-local",
                 SLACK_FALLBACK_CHANNEL=slack.channel("customer-success"),
+                **env,
             )
         )
         made = Storm(world, system, slack, story)

@@ -14,8 +14,11 @@ from tests.storm.proxy import Blow
 from tests.storm.storm import Slot, Storm
 
 AT_ONCE = 3
-PATIENCE = 8.0
+PATIENCE = 15.0
 """Seconds for a moment to come; a worker with nothing to do has none."""
+
+MEAN = 10.0
+"""How often a moment passes before it is struck, on average."""
 
 MOMENTS = {
     "intake": ("transaction", "commit", "append", "appended"),
@@ -39,7 +42,7 @@ def schedule(rng: Random, slots: list[Slot], count: int) -> list[Strike]:
     for _ in range(count):
         number = rng.randrange(len(slots))
         moment = rng.choice(MOMENTS[slots[number].app])
-        drawn.append(Strike(number, moment, rng.randrange(1, 6)))
+        drawn.append(Strike(number, moment, 1 + min(60, int(rng.expovariate(1 / MEAN)))))
     return drawn
 
 
@@ -81,7 +84,7 @@ class Strikes:
             if len(self._under_way) == AT_ONCE:
                 return
             slot = self.storm.slots[strike.slot]
-            if strike.slot not in self._under_way and slot.running:
+            if strike.slot not in self._under_way and slot.works:
                 self.waiting.remove(strike)
                 self._begin(slot, strike)
 
