@@ -32,6 +32,8 @@ async def sweep(pool: Pool, producer: AIOKafkaProducer) -> int:
     """One pass over what waits; returns how many rows were marked or published."""
     async with pool.connection() as connection:
         found = await _look(connection)
+        if found.free:
+            failpoint("sweep.before")
         marked = await _mark(connection, found)
         failpoint("sweep.marked")
         published = 0

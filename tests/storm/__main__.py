@@ -10,11 +10,14 @@ from pathlib import Path
 from random import Random, randrange
 
 from tests.storm import record
-from tests.storm.equalities import compare
+from tests.storm.broker import Broker
+from tests.storm.equalities import NAMES, compare
 from tests.storm.equality import Equality
 from tests.storm.failpoints import Failpoints
 from tests.storm.kill import Kill
 from tests.storm.pause import Pause
+from tests.storm.poison import PoisonScenario
+from tests.storm.postgres import Postgres
 from tests.storm.scenario import Scenario
 from tests.storm.slack import Slack
 from tests.storm.storm import Broken, say, storm
@@ -24,9 +27,11 @@ SCENARIOS: Mapping[str, type[Scenario]] = {
     "failpoints": Failpoints,
     "kill": Kill,
     "pause": Pause,
+    "postgres": Postgres,
+    "broker": Broker,
     "slack": Slack,
+    "poison": PoisonScenario,
 }
-NAMES = ("engine", "intake", "slack", "truth")
 SHOWN = 5
 """Differences printed of each equality."""
 

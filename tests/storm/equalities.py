@@ -22,18 +22,19 @@ from tests.streams.folding import come_of, without_faults
 
 Rows = list[tuple[Any, ...]]
 
+NAMES = ("engine", "intake", "slack", "truth")
+
 NOMADS = (f"{SOURCE}#", f"{LMS}#")
 
 
 def compare(storm: Storm) -> list[Equality]:
     """All four; nobody works any more."""
-    heard = forwarding.said(storm.system)
-    return [
-        engine(storm),
-        forwarding.intake(storm, heard),
-        slack(storm),
-        storm.truth or truth(storm, heard),
-    ]
+    if len(storm.known) < len(NAMES):
+        heard = forwarding.said(storm.system)
+        found = [engine(storm), forwarding.intake(storm, heard), slack(storm)]
+        storm.known = {one.name: one for one in found} | storm.known
+        storm.known.setdefault("truth", truth(storm, heard))
+    return [storm.known[name] for name in NAMES]
 
 
 def engine(storm: Storm) -> Equality:

@@ -89,7 +89,7 @@ class Failpoints(Scenario):
         storm.on_end = lambda slot, code: None
         self._armed.clear()
         storm.settle()
-        storm.truth = equalities.truth_of(storm)
+        storm.known["truth"] = equalities.truth_of(storm)
         self._tick(storm, waiting)
 
     def _players(self, storm: Storm, waiting: set[str], rng: Random) -> Iterator[dict[str, str]]:

@@ -79,7 +79,7 @@ def said(system: System) -> Said:
             try:
                 event = json.loads(record.value or b"")
                 cause = _cause(event)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
             found.first.setdefault(cause, place)
             found.events.setdefault(cause, event)

@@ -18,6 +18,9 @@ LONGEST_READ = 65_536
 AT_ONCE_CLOSED = struct.pack("ii", 1, 0)
 
 
+Harm = Literal["before", "reset", "after", "torn", "deaf", "late"]
+
+
 @dataclass(frozen=True, slots=True)
 class Blow:
     """What becomes of a connection in which something has just been said.
@@ -30,7 +33,7 @@ class Blow:
     - `late`: it is passed on after so many `seconds`
     """
 
-    do: Literal["before", "reset", "after", "torn", "deaf", "late"]
+    do: Harm
     size: int = 0
     seconds: float = 0.0
 

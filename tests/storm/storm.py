@@ -5,12 +5,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
+
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import MemberToRemove
 
 from schemas.topics import READS, App
 from streams import database
 from tests.local_slack import LocalSlack
 from tests.storm.equality import Equality
+from tests.storm.nursery import Forked
 from tests.storm.story import Story
 from tests.storm.world import APPS, Ways, World
 from tests.streams.system import Running, System, wait_for
@@ -71,7 +76,7 @@ class Storm:
         self.ends: Counter[str] = Counter()
         self.forgiven: set[str] = set(HARMLESS)
         self.player_may_fall = False
-        self.truth: Equality | None = None
+        self.known: dict[str, Equality] = {}
         """Compared already, where what is expected has since been left behind."""
         self.poison: set[bytes | None] = set()
         self.on_end: Callable[[Slot, int], None] = lambda slot, code: None
@@ -83,7 +88,7 @@ class Storm:
 
     def rival(self, kind: str) -> Running:
         """Start a worker of a group of its own, which owns all partitions a second time."""
-        return self.run(kind, ["tests.storm.worker", kind], {"LAUREL_INSTANCE": "rival"})
+        return self.fork(kind, kind, {"LAUREL_INSTANCE": "rival"})
 
     def watch(self, worker: Running) -> None:
         """Raise where a worker that nobody struck has ended."""
@@ -91,18 +96,30 @@ class Storm:
             raise Broken(f"{worker.name} ended by itself\n{worker.tail()}")
 
     def start(self, slot: Slot) -> None:
-        """Put a worker into a slot."""
-        module = ["tests.storm.worker"] if slot.app == "slack" else ["streams.cli", "worker"]
+        """Put a worker into a slot; what is to end at a failpoint reads the code by itself."""
         env = {"LAUREL_INSTANCE": slot.instance, **self._ways(slot), **slot.arming}
+        if not slot.arming:
+            slot.worker = self.fork(slot.name, slot.app, env)
+            return
+        module = ["tests.storm.worker"] if slot.app == "slack" else ["streams.cli", "worker"]
         slot.worker = self.run(slot.name, [*module, slot.app], env)
+
+    def fork(self, name: str, kind: str, env: Mapping[str, str]) -> Running:
+        """Start a worker that has read the code already."""
+        env = {**self.system.env, **env}
+        running = Forked(self.world.nursery, name, kind, env, self._log(name))
+        self.system.workers.append(running)
+        return running
 
     def run(self, name: str, words: list[str], env: Mapping[str, str] | None = None) -> Running:
         """Start one of our programs in this system."""
-        log = self.system.folder / f"{next(self._numbers):04}-{name}.log"
         command = [sys.executable, "-m", *words]
-        running = Running(name, command, {**self.system.env, **(env or {})}, log)
+        running = Running(name, command, {**self.system.env, **(env or {})}, self._log(name))
         self.system.workers.append(running)
         return running
+
+    def _log(self, name: str) -> Path:
+        return self.system.folder / f"{next(self._numbers):04}-{name}.log"
 
     def _ways(self, slot: Slot) -> dict[str, str]:
         return slot.ways.environment(self.system.env["DATABASE_URL"])
@@ -143,6 +160,28 @@ class Storm:
                 slot.worker.close()
                 self.system.workers.remove(slot.worker)
                 slot.worker = None
+
+    def dismiss(self, *slots: Slot) -> None:
+        """As `pause`, and tell their group, which would wait for them for a session."""
+        self.pause(*slots)
+        client = KafkaAdminClient(bootstrap_servers=self.system.settings.kafka_bootstrap)
+        for slot in slots:
+            name = MemberToRemove(group_instance_id=slot.name)
+            client.remove_group_members(self.system.settings.group(slot.app), [name])
+        client.close()
+
+    def put(
+        self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]
+    ) -> tuple[int, int]:
+        """Put a record on a topic as it is; returns partition and offset."""
+        producer = KafkaProducer(
+            bootstrap_servers=self.system.settings.kafka_bootstrap, max_request_size=2_000_000
+        )
+        try:
+            record = producer.send(topic, value, key=key, headers=headers).get(30)
+            return record.partition, record.offset
+        finally:
+            producer.close()
 
     # -- the play
 

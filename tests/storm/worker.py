@@ -7,7 +7,7 @@
 import sys
 
 from schemas.topics import App
-from streams.apps import Worker, run
+from streams.apps import run
 from streams.sender import Pace, Sender, Timing
 from streams.settings import Settings, load
 from streams.workers import EngineWorker, IntakeWorker, SlackWorker
@@ -31,14 +31,17 @@ class RivalSettings(Settings):
         return f"{super().group(app)}-rival"
 
 
-def worker(kind: str) -> Worker:
-    """The worker of that name."""
+KINDS = ("slack", "rival-intake", "rival-engine")
+
+
+def main(kind: str) -> None:
+    """Run the worker of that name; ends the process."""
     settings = load()
     if kind == "slack":
-        return HastySlack(settings)
+        run(HastySlack(settings))
     rival = RivalSettings(**settings.model_dump())
-    return {"rival-intake": IntakeWorker, "rival-engine": EngineWorker}[kind](rival)
+    run({"rival-intake": IntakeWorker, "rival-engine": EngineWorker}[kind](rival))
 
 
 if __name__ == "__main__":
-    run(worker(sys.argv[1]))
+    main(sys.argv[1])
