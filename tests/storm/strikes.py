@@ -13,11 +13,11 @@ from random import Random
 from tests.storm.proxy import Blow
 from tests.storm.storm import Slot, Storm
 
-AT_ONCE = 3
+AT_ONCE = 4
 PATIENCE = 15.0
 """Seconds for a moment to come; a worker with nothing to do has none."""
 
-MEAN = 10.0
+MEAN = 5.0
 """How often a moment passes before it is struck, on average."""
 
 MOMENTS = {
