@@ -27,12 +27,13 @@ OF: dict[str, App] = {
 }
 """Whose process passes the failpoints of a family while the clock is driven."""
 
-SELDOM = ("sweep", "relay", "intake.catalogue_append", "intake.between_appends")
-"""What may not come often enough to wait for the second or third time."""
+EARLY = ("intake.between_appends", "intake.catalogue_append")
+LATE = ("sweep", "relay")
+"""What comes at the beginning of a story for the most part, and what never comes there."""
 
 
 def names() -> list[str]:
-    """Every failpoint of the code, those that come early in a story first."""
+    """Every failpoint of the code, in the order in which a story comes to them."""
     found = {
         str(node.args[0].value)
         for path in STREAMS.glob("*.py")
@@ -41,7 +42,7 @@ def names() -> list[str]:
         and getattr(node.func, "id", "") == "failpoint"
         and isinstance(node.args[0], ast.Constant)
     }
-    return sorted(found, key=lambda name: (not name.startswith(SELDOM), name))
+    return sorted(found, key=lambda name: (name not in EARLY, name.startswith(LATE), name))
 
 
 class Failpoints(Scenario):
@@ -71,7 +72,7 @@ class Failpoints(Scenario):
             name = next((name for name in free if OF.get(family(name)) == slot.app), None)
             slot.arming = {}
             if name is not None:
-                nth = 1 if name.startswith(SELDOM) else rng.randrange(1, 5)
+                nth = 1 if name.startswith((*EARLY, *LATE)) else rng.randrange(1, 5)
                 slot.arming = {"FAILPOINT": f"{name}:exit:{nth}"}
                 self._armed[slot] = name
 

@@ -39,13 +39,14 @@ class Timeline:
 class Said:
     """What lies on the intake topics.
 
-    `events` and `first`: the readable ones and their first places, by cause; `waited`: those that
-    were published again; `values`: every record.
+    `events` and `first`: the readable ones and their first places, by cause; `loose`: those that
+    were published again, or lie on two partitions, of which no order is asked; `values`: every
+    record.
     """
 
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
     first: dict[str, tuple[Place, int]] = field(default_factory=dict)
-    waited: set[str] = field(default_factory=set)
+    loose: set[str] = field(default_factory=set)
     values: dict[tuple[Place, int], bytes | None] = field(default_factory=dict)
 
     def cause(self, topic: str, partition: int, offset: int) -> str:
@@ -81,10 +82,11 @@ def said(system: System) -> Said:
                 cause = _cause(event)
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
-            found.first.setdefault(cause, place)
             found.events.setdefault(cause, event)
-            if any(name == QUARANTINE_ROW for name, _ in record.headers):
-                found.waited.add(cause)
+            before = found.first.setdefault(cause, place)
+            again = any(name == QUARANTINE_ROW for name, _ in record.headers)
+            if again or before[0] != place[0]:
+                found.loose.add(cause)
     return found
 
 
@@ -125,14 +127,11 @@ def may_belong(storm: Storm, event: dict[str, Any]) -> set[str]:
 
 
 def out_of_order(timeline: Timeline, heard: Said) -> Iterable[str]:
-    """Events that came up before one that lies before them on the same intake partition.
-
-    Those that waited in quarantine were overtaken, as they must be.
-    """
+    """Events that came up behind one that lies behind them on the same intake partition."""
     for partition, causes in timeline.order.items():
         last: dict[Place, int] = {}
         for cause in causes:
-            if cause in heard.waited:
+            if cause in heard.loose:
                 continue
             place, offset = heard.first[cause]
             if offset < last.get(place, -1):
