@@ -88,14 +88,20 @@ def run(world: World, name: str, seed: int, goal: bool) -> Outcome:
     return outcome
 
 
+def out(text: str) -> None:
+    """What is to stay, under the line of progress."""
+    sys.stdout.write(("\r\033[K" if sys.stdout.isatty() else "") + text + "\n")
+    sys.stdout.flush()
+
+
 def tell(outcome: Outcome) -> None:
     """What differs."""
     for one in outcome.equalities.values():
         for how, differences in (("lost", one.lost), ("doubled", one.doubled)):
             for difference in differences[:SHOWN]:
-                say(f"{outcome.scenario}: {one.name}, {how}: {difference}\n")
+                out(f"{outcome.scenario}: {one.name}, {how}: {difference}")
     if outcome.broken:
-        say(f"{outcome.scenario}: {outcome.broken}\n")
+        out(f"{outcome.scenario}: {outcome.broken}")
 
 
 def table(outcomes: list[Outcome]) -> str:
@@ -129,7 +135,7 @@ def main() -> int:
     wanted = list(SCENARIOS) if options.scenario == "all" else [options.scenario]
     if options.goal:
         wanted = [name for name in wanted if not record.holds(name)]
-    say(f"seed {seed}\n")
+    out(f"seed {seed}")
     outcomes = []
     with world(options.logs) as made:
         for name in wanted:
@@ -137,7 +143,7 @@ def main() -> int:
             tell(outcomes[-1])
             if options.goal:
                 record.append(outcomes[-1])
-    say(table(outcomes) + "\n")
+    out(table(outcomes))
     return 0 if all(outcome.holds for outcome in outcomes) else 1
 
 

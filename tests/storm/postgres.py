@@ -57,7 +57,7 @@ class Postgres(Scenario):
             storm.faults[f"{how} in {moment}"] += 1
             return Blow(how, size=TORN, seconds=LATE)
 
-        cuts = Strikes(storm, drawn, cut)
+        cuts = Strikes(storm, drawn, cut, "cuts")
         restart_at = time.monotonic() + FIRST
         restarts = 0
 
