@@ -4,6 +4,7 @@ The steps are the failpoints in the code; whoever adds one, adds it here.
 """
 
 import ast
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -13,9 +14,11 @@ from streams import clock
 from tests.storm import equalities
 from tests.storm.scenario import Scenario
 from tests.storm.storm import EXITED, Slot, Storm
-from tests.streams.system import wait_for
 
 STREAMS = Path(__file__).parents[2] / "streams"
+PATIENCE = 120.0
+"""Seconds for the real clock to be heard."""
+
 BATCHES = ("7", "1", "500")
 
 OF: dict[str, App] = {
@@ -103,17 +106,25 @@ class Failpoints(Scenario):
     def _tick(self, storm: Storm, waiting: set[str]) -> None:
         """Engines that end over a tick of the real clock."""
         ticks = sorted(name for name in waiting if family(name) == "ticker")
-        storm.let_go()
-        for name, slot in zip(ticks, storm.of("engine"), strict=False):
+        if not ticks:
+            return
+        for name, slot in zip(ticks, storm.of("engine"), strict=True):
             slot.arming = {"FAILPOINT": f"{name}:exit"}
-            storm.start(slot)
-            worker = slot.worker
-            assert worker is not None
-            wait_for(lambda worker=worker: worker.process.poll() is not None, f"{name} to be met")  # type: ignore[misc]
-            assert worker.process.returncode == EXITED, worker.tail()
-            slot.arming = {}
-            waiting.remove(name)
-            storm.faults["exits at ticker"] += 1
+
+        def ended(slot: Slot, code: int) -> None:
+            if slot.arming and code == EXITED:
+                waiting.remove(slot.arming.pop("FAILPOINT").partition(":")[0])
+                storm.faults["exits at ticker"] += 1
+
+        storm.on_end = ended
+        for slot in storm.slots:
+            slot.resting = False
+        storm.let_go()
+        deadline = time.monotonic() + PATIENCE
+        while any(slot.arming for slot in storm.slots):
+            assert time.monotonic() < deadline, f"no engine came to {ticks} in {PATIENCE} s"
+            storm.tend()
+            time.sleep(0.1)
         storm.system.drive(clock.real())
         storm.hold()
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
+from psycopg.sql import SQL, Composed, Identifier
+
 from deploy.broker import SETTINGS
 from deploy.part import free_port
 from deploy.parts import Kafka, Postgres
 from schemas.topics import App
-from tests.conftest import empty_database
 from tests.storm.ears import KafkaEar, PostgresEar, SlackEar
 from tests.storm.nursery import Nursery
 from tests.storm.proxy import Hub, Proxy, Strike, calm
@@ -96,9 +98,15 @@ class World:
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """The URL of an empty database."""
-        with empty_database(self.postgres) as url:
-            yield url
+        """The URL of an empty database; the server may be another by its end."""
+        name = f"storm_{next(self._numbers)}"
+        self._administer(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        yield urlunsplit(urlsplit(self.postgres.url)._replace(path=f"/{name}"))
+        self._administer(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+    def _administer(self, statement: Composed) -> None:
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute(statement)
 
     def folder(self, name: str) -> Path:
         """A new folder."""
