@@ -62,6 +62,12 @@ class Freezer:
                 else:
                     one.worker.wake()
 
+    def end(self) -> None:
+        """Wake, or let die, whoever is frozen still."""
+        for one in self.frozen:
+            one.dies_at = 0.0
+        self.keep()
+
 
 class Pause(Scenario):
     """SIGSTOP past the session timeout, with rivals on every partition."""
@@ -83,10 +89,7 @@ class Pause(Scenario):
                 storm.watch(rival)
 
         storm.play(keep)
-        while freezer.frozen:
-            freezer.keep()
-            storm.tend()
-            time.sleep(0.1)
+        freezer.end()
         self.wanted -= strikes.struck
         storm.rest()
         for rival in rivals:

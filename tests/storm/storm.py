@@ -22,6 +22,9 @@ from tests.streams.system import Running, System, wait_for
 
 PARTITIONS = 4
 POLL = 0.01
+LONGEST = 3600.0
+"""Seconds that a story may take."""
+
 KILLED = -9
 EXITED = 137
 
@@ -195,7 +198,8 @@ class Storm:
         `falls`: what players are told besides, one after another; each is to end of it.
         """
         told, words, player = iter(falls), ["streams.cli", "play", str(self.story.path)], None
-        while True:
+        deadline = time.monotonic() + LONGEST
+        while time.monotonic() < deadline:
             player = player or self.run("play", words, next(told, {}))
             code = player.process.poll()
             self.tend()
@@ -211,6 +215,7 @@ class Storm:
                 words += ["--resume"] if self._driven() else []
                 player = None
             time.sleep(POLL)
+        raise Broken(f"the story was not over after {LONGEST:.0f} s")
 
     def _driven(self) -> bool:
         return bool(self.ask("SELECT FROM clock WHERE driven"))
