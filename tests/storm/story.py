@@ -30,7 +30,7 @@ END = datetime(2026, 4, 20, 10, tzinfo=UTC)
 DAYS = 60
 """What a sample needs to have all its cases; the gates hear the first part of it only."""
 
-PART = timedelta(days=24)
+PART = timedelta(days=18)
 ACCOUNTS = 4
 NOMADS = 8
 CAMPS = ("camp-1", "camp-2", "camp-3")
