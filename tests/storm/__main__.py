@@ -122,8 +122,12 @@ def table(outcomes: list[Outcome]) -> str:
 
 def main() -> int:
     """Storm, and say how it went; the result is the exit status."""
-    parser = argparse.ArgumentParser(prog="./dev storm", description=__doc__)
-    parser.add_argument("scenario", choices=(*SCENARIOS, "all"), metavar="SCENARIO|all")
+    parser = argparse.ArgumentParser(
+        prog="./dev storm", description="Lets everything fail while a sample is played."
+    )
+    told = "; ".join(f"{name}: {kind.__doc__}" for name, kind in SCENARIOS.items())
+    choices = (*SCENARIOS, "all")
+    parser.add_argument("scenario", choices=choices, metavar="SCENARIO|all", help=told)
     parser.add_argument("--seed", type=int, help="which schedule and story (default: drawn)")
     parser.add_argument(
         "--goal",
