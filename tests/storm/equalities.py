@@ -130,7 +130,7 @@ def truth(storm: Storm, heard: Said) -> Equality:
     return Equality("truth", compared, lost, doubled)
 
 
-def quarantined(heard: Said, rows: Rows) -> dict[str, int]:
+def quarantined(heard: Said, rows: Rows) -> Counter[str]:
     """How many different events of the sample wait, by reason."""
     waits = {(reason, heard.cause(*place)) for reason, *place in rows}
-    return dict(sorted(Counter(r for r, cause in waits if not cause.startswith(NOMADS)).items()))
+    return Counter(reason for reason, cause in waits if not cause.startswith(NOMADS))

@@ -4,7 +4,7 @@ from random import Random
 
 from tests.storm.scenario import Scenario
 from tests.storm.storm import Storm
-from tests.storm.strikes import Strikes, kill, schedule
+from tests.storm.strikes import Strikes, killing, schedule
 
 AT_MOST = 60
 """Kills while one story is told; it would end before many more."""
@@ -17,6 +17,6 @@ class Kill(Scenario):
 
     def go(self, storm: Storm, rng: Random) -> None:
         """Kill while the story is played."""
-        strikes = Strikes(storm, schedule(rng, storm.slots, min(self.left, AT_MOST)), kill)
+        strikes = Strikes(storm, schedule(rng, storm.slots, min(self.left, AT_MOST)), killing(rng))
         storm.play(strikes.keep)
         self.wanted -= strikes.struck

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.storm.scenario import Scenario
 from tests.storm.storm import Storm
-from tests.storm.strikes import Strike, Strikes, kill
+from tests.storm.strikes import Strike, Strikes, killing
 
 CALLS = ("chat.postMessage", "chat.update")
 KILLS = 6
@@ -47,7 +47,7 @@ class Slack(Scenario):
             Strike(rng.choice(senders), rng.choice(("sending", "sent")), rng.randrange(1, 8))
             for _ in range(KILLS)
         ]
-        kills = Strikes(storm, drawn, kill)
+        kills = Strikes(storm, drawn, killing(rng))
         ordered = 0.0
 
         def keep() -> None:

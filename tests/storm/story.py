@@ -5,6 +5,7 @@ who was heard first; of these it is only known that one account must have each, 
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
@@ -77,7 +78,8 @@ def tell(seed: int, folder: Path, whole: bool) -> Story:
     path = folder / f"story-{seed}.jsonl"
     lines = sorted([*sample, *wanderers.lines], key=lambda line: str(line["deliver_at"]))
     path.write_text("".join(json.dumps(line, default=float) + "\n" for line in lines))
-    counts = summary(replay)
+    waits = {(reason, event.cause) for event, reason in replay.waiting}
+    counts = summary(replay) | {"quarantined": Counter(reason for reason, _ in waits)}
     return Story(
         path,
         len(lines),

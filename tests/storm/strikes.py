@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.storm.proxy import Blow
+from tests.storm.proxy import Blow, Harm
 from tests.storm.storm import Slot, Storm
 
 AT_ONCE = 4
@@ -46,15 +46,21 @@ def schedule(rng: Random, slots: list[Slot], count: int) -> list[Strike]:
     return drawn
 
 
+ENDS: tuple[Harm, ...] = ("before", "after")
+
 Blows = Callable[[Slot, str], Blow | None]
 """Does it, in the proxies' thread, and says what becomes of the connection."""
 
 
-def kill(slot: Slot, moment: str) -> Blow:
-    """kill -9; what was being said arrives or not, as it would."""
-    assert slot.worker is not None
-    os.kill(slot.worker.process.pid, signal.SIGKILL)
-    return Blow("after" if moment in ("commit", "append", "sending") else "before")
+def killing(rng: Random) -> Blows:
+    """kill -9; what was being asked for arrives or not, as it may."""
+
+    def kill(slot: Slot, _: str) -> Blow:
+        assert slot.worker is not None
+        os.kill(slot.worker.process.pid, signal.SIGKILL)
+        return Blow(rng.choice(ENDS))
+
+    return kill
 
 
 @dataclass
