@@ -10,8 +10,11 @@ from tests.storm.strikes import Strike, Strikes, killing
 
 CALLS = ("chat.postMessage", "chat.update")
 KILLS = 6
-EVERY = 0.15
-"""Seconds between two faults ordered."""
+EVERY = 0.3
+"""Seconds between two looks whether a fault is to be ordered."""
+
+OUTSTANDING = 3
+"""Faults ordered that have not struck yet, at most; or every call would be struck."""
 
 
 def fault(rng: Random) -> dict[str, Any]:
@@ -55,7 +58,9 @@ class Slack(Scenario):
             kills.keep()
             if time.monotonic() - ordered > EVERY:
                 ordered = time.monotonic()
-                storm.slack.control("faults", fault(rng))
+                known = storm.slack.get("_control/faults")
+                if sum(one["struck"] < one["times"] for one in known) < OUTSTANDING:
+                    storm.slack.control("faults", fault(rng))
 
         storm.play(keep)
         for one in storm.slack.get("_control/faults"):
