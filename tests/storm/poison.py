@@ -43,7 +43,7 @@ KINDS = (
     Poison("json", b"\xff\xfe\x00 no text"),
     Poison("json", event()[:-9]),
     Poison("json", b"[" * 100_000),
-    Poison("json", event().replace(b'"poison"', b"NaN")),
+    Poison("data", event().replace(b'"poison"', b"NaN")),
     Poison("envelope", json.dumps([GOOD]).encode()),
     Poison("envelope", event(id="a\0b")),
     Poison("envelope", event(time="9999-12-31T23:59:59Z")),
