@@ -12,8 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from deploy.part import free_port
-
 LONGEST_READ = 65_536
 AT_ONCE_CLOSED = struct.pack("ii", 1, 0)
 
@@ -56,14 +54,15 @@ class Proxy:
     """Listens on a port of its own, and passes on to `target`, a port that may change."""
 
     def __init__(self, ear: Callable[[], Ear], target: int = 0) -> None:
-        self.port = free_port()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
         self.target = target
         self.strike: Strike = calm
         self._ear = ear
 
     async def listen(self) -> None:
         """Take connections from now on."""
-        await asyncio.start_server(self._take, "127.0.0.1", self.port)
+        await asyncio.start_server(self._take, sock=self._listener)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
