@@ -19,7 +19,13 @@ from tests.streams import rough
 KILLS = 3
 """In one story."""
 
-AWAY = {"status 1", "KafkaConnectionError", "KafkaTimeoutError", "NodeNotReadyError"}
+AWAY = {
+    "status 1",
+    "KafkaConnectionError",
+    "KafkaTimeoutError",
+    "NodeNotReadyError",
+    "TimeoutError",
+}
 """How a worker ends that starts while the broker is away; whatever started it starts it anew."""
 
 FIRST, BETWEEN = 10.0, 12.0
@@ -38,8 +44,10 @@ class Broker(Scenario):
         storm.forgiven |= AWAY
         with ThreadPoolExecutor(1) as starter:
             fall = Fall(storm, rng, starter)
-            storm.play(fall.keep)
-            fall.await_broker()
+            try:
+                storm.play(fall.keep)
+            finally:
+                fall.await_broker()
         self.wanted -= fall.kills
         storm.rest()
         for app, topic in (("engine", TIMELINE), ("slack", ALERTS)):
