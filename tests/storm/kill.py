@@ -17,6 +17,12 @@ class Kill(Scenario):
 
     def go(self, storm: Storm, rng: Random) -> None:
         """Kill while the story is played."""
-        strikes = Strikes(storm, schedule(rng, storm.slots, min(self.left, AT_MOST)), killing(rng))
+        drawn = schedule(rng, storm.slots, min(self.left, AT_MOST))
+        strikes = Strikes(
+            storm,
+            drawn,
+            killing(rng),
+            instead=lambda _: schedule(rng, storm.slots, 1)[0],
+        )
         storm.play(strikes.keep)
         self.wanted -= strikes.struck

@@ -71,6 +71,9 @@ class Strikes:
     waiting: list[Strike]
     blow: Blows
     name: str = "kills"
+    instead: Callable[[Strike], Strike] = lambda strike: strike
+    """What is struck for a moment that does not come."""
+
     struck: int = 0
     _under_way: dict[int, tuple[Strike, float]] = field(default_factory=dict)
 
@@ -85,7 +88,7 @@ class Strikes:
             if time.monotonic() - began > PATIENCE:
                 self.storm.slots[number].ways.strike()
                 if self._under_way.pop(number, None):
-                    self.waiting.append(strike)
+                    self.waiting.append(self.instead(strike))
         for strike in list(self.waiting):
             if len(self._under_way) == AT_ONCE:
                 return
