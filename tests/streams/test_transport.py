@@ -94,6 +94,15 @@ def test_reading_starts_where_postgres_says(system: System) -> None:
     assert reads(again) == {1: [(50, 50)]}
 
 
+def test_who_is_overtaken_while_it_looks_takes_no_topic_for_truncated(system: System) -> None:
+    lay(system, 1, 3)
+    worker = start(system, "one", OVERTAKEN="1")
+    worker.await_event("overtaken")
+    worker.await_event("behind", partition=0)
+    system.await_engine()
+    assert worker.process.poll() is None
+
+
 def test_what_comes_while_the_flow_is_stopped_is_read_though_nothing_follows_it(
     system: System,
 ) -> None:
