@@ -65,7 +65,7 @@ class Settings(BaseModel):
     laurel_batch: Annotated[int, Field(ge=1, le=20_000)] = Field(
         2000, description="records fetched at most at a time"
     )
-    laurel_session_seconds: Annotated[float, Field(ge=6, le=600)] = Field(
+    laurel_session_seconds: Annotated[float, Field(ge=6, le=90)] = Field(
         10.0, description="silence after which Kafka takes a worker for dead"
     )
     laurel_data: str = Field(
