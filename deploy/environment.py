@@ -81,6 +81,6 @@ def _install_ourselves() -> None:
         call = f"import sys; from {module} import {function} as main; "
         call += f"sys.argv[0] = '{name}'; sys.exit(main())"
         # A folder's name may be too long or too odd for a script's first line to name its Python.
-        script = f'#!/bin/sh\nexec {shlex.quote(str(program("python")))} -c "{call}" "$@"\n'
+        script = f'#!/bin/sh\nexec {shlex.quote(str(program("python")))} -P -c "{call}" "$@"\n'
         program(name).write_text(script)
         program(name).chmod(0o755)

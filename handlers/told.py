@@ -90,12 +90,14 @@ def told(event: OfCourse) -> Told:
 
 
 def kept(facts: tuple[Told, ...], fact: Told) -> tuple[Told, ...]:
-    """The facts in order with one more; repeats of a module between its first and last go."""
+    """The facts in order with one more; repeats of a module between a day's first and last go."""
     if fact.kind == "module":
         repeats = [
             old
             for old in facts
-            if old.module == fact.module and old.registration == fact.registration
+            if old.module == fact.module
+            and old.registration == fact.registration
+            and old.at.date() == fact.at.date()
         ]
         times = [fact.at, *(old.at for old in repeats)]
         ends = (min(times), max(times))

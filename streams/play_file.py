@@ -75,6 +75,10 @@ def read(opened: Iterable[bytes], name: str, step: timedelta) -> list[Line]:
         except ValidationError as error:
             why = "; ".join(map(str, faults(error)))
             raise Refused(f"{name}, line {number}: {why}") from None
+        except OverflowError:
+            raise Refused(
+                f"{name}, line {number}: /deliver_at: lies at the edge of the calendar"
+            ) from None
         except Unreadable as fault:
             raise Refused(
                 f"{name}, line {number}: /event: {fault} (what is no event is given as `raw`)"

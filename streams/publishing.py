@@ -17,6 +17,7 @@ from .publisher import Publisher, PublishFailed
 from .reach import reach_kafka
 from .settings import Settings
 from .shell import Failed, Refused, say
+from .topics import topic_ids
 
 
 def run(settings: Settings, options: Namespace) -> None:
@@ -65,6 +66,7 @@ def _event_id(text: bytes) -> str:
 
 def _send(settings: Settings, events: Iterable[bytes]) -> int:
     reach_kafka(settings)
+    topic_ids(settings)
     sent = 0
     try:
         with Publisher(settings) as publisher:

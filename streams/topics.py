@@ -40,7 +40,8 @@ def topic_ids(settings: Settings) -> dict[str, str]:
 
 
 def check_settings(settings: Settings) -> None:
-    """Raises `TopicMismatch` naming each topic setting that is not as it must be."""
+    """Raises `TopicMismatch` naming what is missing, or each setting that is not as it must be."""
+    topic_ids(settings)
     client = admin(settings)
     try:
         resources = [

@@ -73,11 +73,22 @@ def test_a_module_done_again_adds_no_module_but_is_activity() -> None:
     )
 
 
-def test_between_its_first_and_last_go_a_repeated_module_only_dates_the_row() -> None:
-    then = given(module(1), module(9)).when(module(5))
+def test_between_a_days_first_and_last_go_a_repeated_module_only_dates_the_row() -> None:
+    then = given(module(1), module(1.2), module(9)).when(module(1.1))
     then.then().row("training", last_activity_at=on(9), updated_at=module(9).recorded_at)
     (state,) = [state for key, state in then.fold.states.items() if key[0] == "enrolment"]
-    assert [fact.at for fact in state.facts] == [on(1), on(9)]
+    assert [fact.at for fact in state.facts] == [on(1), on(1.2), on(9)]
+
+
+@pytest.mark.parametrize("end", [completed(11), withdrawn(11)])
+def test_a_module_repeated_after_the_end_leaves_the_last_activity_before_it(end: Fact) -> None:
+    then = given(enrolled(0), module(1), module(10), end).when(module(20))
+    then.then().row("training", last_activity_at=on(10))
+
+
+def test_a_module_repeated_in_a_second_run_leaves_the_start_of_that() -> None:
+    story = (enrolled(0), module(1), withdrawn(5), enrolled(10, name="anew"), module(12))
+    given(*story).when(module(13)).row("training", started_at=on(12), last_activity_at=on(13))
 
 
 def test_a_failure_after_a_module_is_a_failure_and_a_module_after_it_is_progress() -> None:

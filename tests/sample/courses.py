@@ -231,7 +231,7 @@ def _order(fact: Fact) -> tuple[datetime, int, str]:
 def _runs(facts: list[Fact], lapses: Iterable[datetime]) -> list[list[Fact]]:
     """The facts of each run, in order; the run begun latest is last."""
     lapses = list(lapses)
-    told = sorted(_without_repeats(facts), key=_order)
+    told = sorted(facts, key=_order)
     named: dict[str, list[Fact]] = {}
     for fact in told:
         if fact.registration:
@@ -272,17 +272,3 @@ def _is_over(run: list[Fact], enrolment: Fact, lapses: list[datetime]) -> bool:
     return any(
         fact.kind in ("completed", "withdrawn") and _order(fact) < _order(enrolment) for fact in run
     ) or any(run[0].time < lapse <= enrolment.time for lapse in lapses)
-
-
-def _without_repeats(facts: list[Fact]) -> list[Fact]:
-    """Of a module told often, only the earliest and the latest time count."""
-    times: dict[tuple[str | None, str | None], list[datetime]] = {}
-    for fact in facts:
-        if fact.kind == "module":
-            times.setdefault((fact.registration, fact.module), []).append(fact.time)
-    return [
-        fact
-        for fact in facts
-        if fact.kind != "module"
-        or fact.time in (min(its := times[fact.registration, fact.module]), max(its))
-    ]
