@@ -77,11 +77,12 @@ def run(world: World, name: str, seed: int, goal: bool) -> Outcome:
                 if len(made.known) < len(NAMES):
                     made.settle()
                 say(f"{name}: comparing")
+                outcome.broken = made.unrest
                 outcome.add(made.faults, compare(made))
         except (Broken, AssertionError) as fault:
             outcome.broken = str(fault)
         else:
-            if scenario.left == left:
+            if scenario.left == left and not outcome.broken:
                 outcome.broken = f"{left} faults did not strike in a whole story"
             if not outcome.holds:
                 break

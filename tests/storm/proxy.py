@@ -122,7 +122,9 @@ async def _suffer(blow: Blow, line: _Line, said: bytes, writer: asyncio.StreamWr
     """Whether the connection goes on afterwards."""
     match blow.do:
         case "late":
-            await asyncio.sleep(blow.seconds)
+            passed = asyncio.Event()
+            asyncio.get_running_loop().call_later(blow.seconds, passed.set)
+            await passed.wait()
             writer.write(said)
         case "after":
             line.mute = True

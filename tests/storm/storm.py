@@ -81,6 +81,7 @@ class Storm:
         self.player_may_fall = False
         self.known: dict[str, Equality] = {}
         """Compared already, where what is expected has since been left behind."""
+        self.unrest = ""
         self.poison: set[bytes | None] = set()
         self.on_end: Callable[[Slot, int], None] = lambda slot, code: None
         self._numbers = iter(range(1, 10**6))
@@ -265,8 +266,14 @@ class Storm:
     # -- the end
 
     def settle(self) -> None:
-        """Let everything come to rest with nothing failing, then end all workers."""
-        self.rest()
+        """Let everything come to rest with nothing failing, then end all workers.
+
+        What never rests is told, and compared nevertheless: that shows what is lost.
+        """
+        try:
+            self.rest()
+        except Broken as fault:
+            self.unrest = str(fault)
         self.pause(*self.slots)
 
     def rest(self, seconds: float = 240) -> None:
