@@ -100,6 +100,11 @@ class Operator:
     def _filled(self, line: str) -> str:
         system, lms = self.laurel.system, self.laurel.lms
         line = line.replace("CUSTOMER", lms.name).replace("PERSON", lms.email("ada"))
+        for letter, table in (("q", "quarantine"), ("d", "dead_letters")):
+            # A batch that was begun again leaves a number out.
+            ids = [row[0] for row in system.rows(f"SELECT id FROM {table} ORDER BY id")]
+            for number, id in reversed([*enumerate(ids, start=1)]):
+                line = re.sub(rf"\b{letter}{number}\b", f"{letter}{id}", line)
         if "ALERT_ID" in line:
             line = line.replace("ALERT_ID", str(system.rows("SELECT alert FROM live.alerts")[0][0]))
         if "PARTITION" in line:
