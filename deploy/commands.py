@@ -40,17 +40,22 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     bench = commands.add_parser("bench", help="measure what events cost, in ratios of one run")
     bench.add_argument("what", choices=BENCHES, help="; ".join(map(": ".join, BENCHES.items())))
+    commands.add_parser(
+        "storm", help="let everything fail while a sample is played; nothing is lost or doubled"
+    )
     words = sys.argv[1:] if words is None else words
     # Pytest's arguments are its own business, but for a plea for help; so are a measurement's.
-    ours = 2 if words[:1] == ["bench"] else 1 if words[:1] == ["test"] else len(words)
-    ours = len(words) if words[1:] == ["--help"] else ours
+    ours = {"bench": 2, "test": 1, "storm": 1}.get("".join(words[:1]), len(words))
+    ours = len(words) if words[1:] == ["--help"] and words[:1] != ["storm"] else ours
     options, others = parser.parse_args(words[:ours]), words[ours:]
     if options.command == "run" and options.exit and options.keep:
         parser.error("run: --exit checks a sample, and --keep plays none")
     try:
-        set_up()
+        set_up(own=options.command == "storm")
         if options.command == "test":
             return test(others)
+        if options.command == "storm":
+            return _status("python", "-m", "tests.storm", *others)
         if options.command == "bench":
             return _status("python", "-m", f"tests.bench.{options.what}", *others)
         return running.run(options.seed, leave=options.exit, keep=options.keep)
@@ -61,10 +66,13 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
 
 
-def set_up() -> None:
-    """Bring what lacks on this machine, in little time when nothing does."""
-    needed = [] if "KAFKA_BOOTSTRAP" in os.environ else [JAVA, MAVEN]
-    needed += [] if "DATABASE_URL" in os.environ else [POSTGRES]
+def set_up(*, own: bool = False) -> None:
+    """Bring what lacks on this machine, in little time when nothing does.
+
+    `own`: it needs parts of its own, whatever is given.
+    """
+    needed = [] if "KAFKA_BOOTSTRAP" in os.environ and not own else [JAVA, MAVEN]
+    needed += [] if "DATABASE_URL" in os.environ and not own else [POSTGRES]
     if lacking := [tool for tool in [environment.VENV, *needed] if tool.find() is None]:
         install(lacking)
     with ThreadPoolExecutor() as both:

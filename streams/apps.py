@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,11 +14,12 @@ import faust
 import kafka.errors
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
+from prometheus_client.metrics_core import Metric
 from psycopg.errors import LockNotAvailable
 
 from schemas.topics import READS, App
 
-from . import logs, metrics, positions
+from . import logs, metrics, positions, readings
 from .append import open_producer
 from .database import PASSING, Pool, open_pool
 from .extent import Extent
@@ -98,14 +99,12 @@ class Worker:
 
     async def recheck(self, tp: TP) -> None:
         """Ask again whether topic and position fit; raises the `Stop` that names what does not."""
+        await _patiently(lambda: self._check([tp]))
 
-        async def ask() -> None:
-            consumer: BatchConsumer = self.app.consumer
-            starts = await consumer.earliest_offsets(tp)
-            ends = await consumer.highwaters(tp)
-            await self._check({tp: Extent(starts[tp], ends[tp])})
-
-        await _patiently(ask)
+    async def extents(self, partitions: Collection[TP]) -> Mapping[TP, Extent]:
+        """From where to where these partitions reach now."""
+        consumer: BatchConsumer = self.app.consumer
+        return await consumer.extents(partitions)
 
     def run(self) -> int:
         """Run until SIGTERM or Ctrl-C; returns the exit code."""
@@ -182,7 +181,19 @@ class Worker:
         """Have the worker looked after, and say how it is; returns the looks' loops."""
         pool = await self._stack.enter_async_context(open_pool(self.settings, size=2, wait=5))
         monitor = Monitor(self.settings, self.kind, pool, lambda: self._owned)
-        pages = serve(self.settings, monitor, pool, lambda: self.lanes.waited)
+        health, limit = monitor.health, self.settings.laurel_stuck_seconds
+
+        async def look_up() -> list[Metric]:
+            read = await readings.read(pool, self.settings, self.kind)
+            return [*health.metrics(self.lanes.waited), *read]
+
+        async def live() -> list[str]:
+            return health.not_live(limit)
+
+        async def ready() -> list[str]:
+            return health.not_ready(limit)
+
+        pages = serve(self.settings, look_up, live=live, ready=ready)
         try:
             await self._stack.enter_async_context(pages)
         except CannotListen as fault:
@@ -194,26 +205,28 @@ class Worker:
             "group": (EVERY, monitor.look_at_group),
         }
 
-    async def _starting_points(self, extents: Mapping[TP, Extent]) -> Mapping[TP, int]:
+    async def _starting_points(self, assigned: Collection[TP]) -> Mapping[TP, int]:
         """Where Postgres says each assigned partition starts; waits a while if it is away."""
         try:
             async with asyncio.timeout(SEEK_WITHIN):
-                starts = await _patiently(lambda: self._check(extents))
+                starts = await _patiently(lambda: self._check(assigned))
         except TimeoutError:
             die(TimeoutError(f"Postgres or Kafka was away for {SEEK_WITHIN} s"), app=self.kind)
         except Exception as fault:  # noqa: BLE001 -- Faust would log it and read on
             die(fault, app=self.kind)
-        self._owned = set(extents)
-        logs.log("assigned", partitions=sorted(f"{t}[{p}]" for t, p in extents))
+        self._owned = set(assigned)
+        logs.log("assigned", partitions=sorted(f"{t}[{p}]" for t, p in assigned))
         return starts
 
-    async def _check(self, extents: Mapping[TP, Extent]) -> dict[TP, int]:
+    async def _check(self, partitions: Collection[TP]) -> dict[TP, int]:
         ids = await asyncio.to_thread(topic_ids, self.settings)
         async with self.pool.connection() as connection:
             known = await positions.read(connection, self.kind)
+        # Last: another owner may move on meanwhile, but never beyond an end asked for later.
+        extents = await self.extents(partitions)
         places = {(tp.topic, tp.partition): extent for tp, extent in extents.items()}
         starts = positions.check(self.kind, places, ids, known)
-        return {tp: starts[tp.topic, tp.partition] for tp in extents}
+        return {tp: starts[tp.topic, tp.partition] for tp in partitions}
 
     async def _revoked(self, _: faust.App, revoked: set[TP], **__: Any) -> None:
         self._owned -= revoked

@@ -16,12 +16,13 @@ from schemas import asyncapi, openapi
 from schemas.door import ASYNCAPI_PATH, EVENTS_PATH, JSON, MOST_EVENTS, OPENAPI_PATH
 from schemas.envelope import Fault, Unreadable
 
-from . import tokens
+from . import metrics, tokens
 from .allowance import Allowance
 from .database import Pool
 from .logs import log
 from .outlet import NotKept, Outlet
 from .packing import unpacked
+from .probes import page
 from .problems import Refusal
 from .settings import Settings
 from .tokens import Token, TokensUnknown
@@ -49,7 +50,7 @@ class Door:
     def routes(self) -> list[web.RouteDef]:
         return [
             *(web.post(path, self.take) for path in ADAPTERS),
-            web.get("/readyz", self.ready),
+            web.get("/readyz", page("ready", self.faults)),
             *(web.get(path, self.document) for path in self._documents),
         ]
 
@@ -57,11 +58,10 @@ class Door:
         """What the door and the topics promise, for programs."""
         return web.Response(text=self._documents[request.path], content_type=JSON)
 
-    async def ready(self, _: web.Request) -> web.Response:
-        """Whether an event that came now could be kept."""
+    async def faults(self) -> list[str]:
+        """Why an event that came now could not be kept; nothing: it could."""
         faults = await self._outlet.fault(), await tokens.fault(self._pool)
-        why = [fault for fault in faults if fault]
-        return web.json_response({"ready": not why, "why": why}, status=503 if why else 200)
+        return [fault for fault in faults if fault]
 
     async def take(self, request: web.Request) -> web.Response:
         """Keep the events of a body, all or none; raises `Refusal`."""
@@ -84,6 +84,7 @@ class Door:
         except NotKept as fault:
             log("not_kept", events=len(events), why=str(fault))
             raise Refusal(503, f"{fault}.", retry_after=RETRY_AFTER) from None
+        metrics.EVENTS_TAKEN.inc(len(events))
         accepted = [{"source": one.event.source, "id": one.event.id} for one in events]
         body = orjson.dumps({"accepted": accepted})
         return web.Response(status=202, body=body, content_type=JSON)

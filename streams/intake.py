@@ -106,6 +106,7 @@ class Intake:
             start = await self._lock(connection, tp)
             fresh = [record for record in records if record.offset >= start]
             if not fresh:
+                metrics.BEHIND.labels(tp.topic).inc()
                 await self._recheck(tp)
                 return None
             if fresh[0].offset > start:

@@ -36,7 +36,8 @@ async def listening(
             f"{setting}_ADDRESS {host}, {setting}_PORT {port}: {fault.strerror or fault}"
         ) from None
     host, port = runner.addresses[0][:2]
-    log("listening", address=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    log("listening", setting=setting, address=address)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What do the workers count? Every metric, with its kind, unit and meaning; no label is a name.
+"""What do workers and door count? Every metric with kind, unit and meaning; no label is a name.
 
 What only this process knows is counted here as it happens. What Postgres and Kafka know is a
 `Reading`, looked up when the metrics are asked for; several workers of a kind then say the same, so
@@ -88,6 +88,19 @@ DELIVERED = Counter(
     " refuses it for good).",
     ["outcome"],
 )
+DOOR_REQUESTS = Counter(
+    "laurel_door_requests_total", "Requests that the door has answered.", ["status"]
+)
+EVENTS_TAKEN = Counter(
+    "laurel_door_events_total", "Events that the door took and Kafka acknowledged."
+)
+
+
+def begin_door(statuses: Iterable[int]) -> None:
+    """As `begin`, for the door."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    for status in statuses:
+        DOOR_REQUESTS.labels(status)
 
 
 def begin(topics: Iterable[str]) -> None:

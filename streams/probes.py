@@ -1,22 +1,21 @@
-"""How is a worker asked how it is? Over HTTP: /metrics, /livez and /readyz."""
+"""How is a worker or the door asked how it is? Over HTTP: /metrics, /livez and /readyz."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
-from faust.types import TP
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from . import readings
-from .database import Pool
 from .listening import listening
-from .monitor import Monitor
 from .settings import Settings
 
-Waited = Callable[[], Mapping[TP, float]]
-"""For how many seconds the records have waited that the lanes work on."""
+LookUp = Callable[[], Awaitable[Iterable[Metric]]]
+"""Metrics beside those that are counted."""
+
+Ask = Callable[[], Awaitable[Sequence[str]]]
+"""What is wrong; nothing: all is well."""
 
 _Page = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -32,34 +31,29 @@ class _Read(Collector):
 
 
 def serve(
-    settings: Settings, monitor: Monitor, pool: Pool, waited: Waited
+    settings: Settings, look_up: LookUp, *, live: Ask, ready: Ask
 ) -> AbstractAsyncContextManager[None]:
     """Serve the three pages; raises `CannotListen`."""
-    limit = settings.laurel_stuck_seconds
 
     async def metrics(_: web.Request) -> web.Response:
         looked_up = CollectorRegistry()
-        looked_up.register(
-            _Read(
-                [
-                    *monitor.health.metrics(waited()),
-                    *await readings.read(pool, settings, monitor.app),
-                ]
-            )
-        )
+        looked_up.register(_Read(await look_up()))
         text = generate_latest(REGISTRY) + generate_latest(looked_up)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    def page(name: str, faults: Callable[[float], list[str]]) -> _Page:
-        async def answer(_: web.Request) -> web.Response:
-            why = faults(limit)
-            return web.json_response({name: not why, "why": why}, status=503 if why else 200)
-
-        return answer
-
     app = web.Application()
     app.router.add_get("/metrics", metrics)
-    app.router.add_get("/livez", page("live", monitor.health.not_live))
-    app.router.add_get("/readyz", page("ready", monitor.health.not_ready))
+    app.router.add_get("/livez", page("live", live))
+    app.router.add_get("/readyz", page("ready", ready))
     host, port = settings.laurel_metrics_address, settings.laurel_metrics_port
     return listening(app, "LAUREL_METRICS", host, port)
+
+
+def page(name: str, faults: Ask) -> _Page:
+    """A page that says whether all is well, with 503 where it is not."""
+
+    async def answer(_: web.Request) -> web.Response:
+        why = await faults()
+        return web.json_response({name: not why, "why": why}, status=503 if why else 200)
+
+    return answer

@@ -26,14 +26,15 @@ async def relay(
             (list(partitions), AT_MOST),
         )
         waiting = await cursor.fetchall()
+    if not waiting:
+        return 0
+    failpoint("relay.before")
     sent = [
         await producer.send(topic, message, key=customer.encode(), partition=partition)
         for _, partition, customer, message in waiting
     ]
     for acknowledgement in sent:
         await acknowledgement
-    if not waiting:
-        return 0
     metrics.RELAYED.inc(len(waiting))
     failpoint("relay.produced")
     async with pool.connection() as connection:

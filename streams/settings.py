@@ -65,7 +65,7 @@ class Settings(BaseModel):
     laurel_batch: Annotated[int, Field(ge=1, le=20_000)] = Field(
         2000, description="records fetched at most at a time"
     )
-    laurel_session_seconds: Annotated[float, Field(ge=6, le=600)] = Field(
+    laurel_session_seconds: Annotated[float, Field(ge=6, le=90)] = Field(
         10.0, description="silence after which Kafka takes a worker for dead"
     )
     laurel_data: str = Field(
@@ -78,10 +78,12 @@ class Settings(BaseModel):
     )
 
     laurel_metrics_address: str = Field(
-        "127.0.0.1", min_length=1, description="where a worker serves /metrics, /livez and /readyz"
+        "127.0.0.1",
+        min_length=1,
+        description="where workers and door serve /metrics, /livez and /readyz",
     )
     laurel_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
-        0, description="the port for it; 0: a free one, which the worker logs"
+        0, description="the port for it; 0: a free one, which is logged"
     )
     laurel_stuck_seconds: Annotated[float, Field(gt=0)] = Field(
         60.0, description="so long without progress or owner is unhealthy"

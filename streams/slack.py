@@ -16,6 +16,7 @@ from schemas.alert_message import Message, decode
 from schemas.envelope import Unreadable
 from schemas.ids import ident
 
+from . import metrics
 from .database import Connection, Pool
 from .failpoints import failpoint
 from .metrics import Timed
@@ -47,6 +48,8 @@ class SlackInbox:
         if not taken:
             await self._recheck(tp)
         if records[-1].offset < position:
+            if not taken:
+                metrics.BEHIND.labels(tp.topic).inc()
             return
         if sought and not taken:
             raise AlertsHole(

@@ -32,8 +32,11 @@ async def sweep(pool: Pool, producer: AIOKafkaProducer) -> int:
     """One pass over what waits; returns how many rows were marked or published."""
     async with pool.connection() as connection:
         found = await _look(connection)
+        if found.free:
+            failpoint("sweep.before")
         marked = await _mark(connection, found)
-        failpoint("sweep.marked")
+        if marked:
+            failpoint("sweep.marked")
         published = 0
         while batch := await _publish(connection, producer):
             metrics.RELEASED.inc(batch)

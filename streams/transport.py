@@ -8,7 +8,7 @@ aiokafka's consumer is made, internals of faust-streaming 0.15.3.
 That version is pinned, and tests on a real broker guard this.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,8 @@ class Batch:
     seeks: int
 
 
-StartingPoints = Callable[[Mapping[TP, Extent]], Awaitable[Mapping[TP, int]]]
-"""Asks Postgres where reading starts, given the extents of the partitions assigned."""
+StartingPoints = Callable[[Collection[TP]], Awaitable[Mapping[TP, int]]]
+"""Asks Postgres where reading starts in the partitions assigned."""
 
 
 class _NothingRead(dict[TP, int | None]):
@@ -113,14 +113,16 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """The one place that decides where reading starts, at each assignment: Postgres says."""
-        assigned: Iterable[TP] = self.assignment()
-        starts = await self.earliest_offsets(*assigned)
-        ends = await self.highwaters(*assigned)
-        extents = {tp: Extent(starts[tp], ends[tp]) for tp in assigned}
-        positions = await self.starting_points(extents)
+        positions = await self.starting_points(self.assignment())
         for tp, position in positions.items():
             await self.seek_back(tp, position)
         return positions
+
+    async def extents(self, partitions: Collection[TP]) -> dict[TP, Extent]:
+        """From where to where these partitions reach now."""
+        starts = await self.earliest_offsets(*partitions)
+        ends = await self.highwaters(*partitions)
+        return {tp: Extent(starts[tp], ends[tp]) for tp in partitions}
 
     async def seek_back(self, tp: TP, position: int) -> int:
         """Read this partition from `position` on; returns how often it has been sought by now."""

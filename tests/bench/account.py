@@ -85,14 +85,14 @@ def main() -> int:
         for size in sizes
     ]
     small, large = medians
-    told = {
+    found = {
         "medians": [asdict(median) for median in medians],
         "large_to_small": {
             "wall": round(large.wall_us / small.wall_us, 2),
             "cpu": round(large.cpu_us / small.cpu_us, 2),
         },
     }
-    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
     return 0
 
 
@@ -113,12 +113,8 @@ def postgres(home: Path) -> Iterator[Server]:
 
 async def measure(database: str, learners: int, size: int) -> Cost:
     """Fold the directory, then what the learners do, and time the latter."""
-    migrate(database)
-    settings = load({"DATABASE_URL": database, "LAUREL_PARTITIONS": "1"})
-    begin(settings)
-    people = [(f"c{number // size}", f"p{number}") for number in range(learners)]
-    known, done = records(directory(people), 0), records(training(people), 1)
-    done = [Record(len(known) + r.offset, r.timestamp, r.key, r.value) for r in done]
+    settings = begun(database)
+    known, done = told(learners, size)
     async with open_pool(settings, size=1) as pool:
         engine = Engine(settings, pool, fits)
         await fold(engine, known)
@@ -127,6 +123,21 @@ async def measure(database: str, learners: int, size: int) -> Cost:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     check(settings, learners)
     return Cost(size, len(done), wall / len(done) * 1e6, cpu / len(done) * 1e6)
+
+
+def begun(database: str) -> Settings:
+    """A database in which nothing is folded yet."""
+    migrate(database)
+    settings = load({"DATABASE_URL": database, "LAUREL_PARTITIONS": "1"})
+    begin(settings)
+    return settings
+
+
+def told(learners: int, size: int) -> tuple[list[Record], list[Record]]:
+    """What the directory says of accounts of this size, and what their learners do then."""
+    people = [(f"c{number // size}", f"p{number}") for number in range(learners)]
+    known, done = records(directory(people), 0), records(training(people), 1)
+    return known, [Record(len(known) + r.offset, r.timestamp, r.key, r.value) for r in done]
 
 
 async def fold(engine: Engine, records: list[Record]) -> None:

@@ -14,8 +14,10 @@ RULES = DEPLOY / "prometheus" / "rules.yml"
 PLACE = 'app="engine",topic="timeline",partition="0"'
 HEARD = 'laurel_source_heard_timestamp_seconds{source="urn:lms"}'
 
+APPS = ("intake", "engine", "slack", "door")
+
 WELL = {
-    **{f'laurel_database_up{{app="{app}"}}': "1x200" for app in ("intake", "engine", "slack")},
+    **{f'laurel_database_up{{app="{app}"}}': "1x200" for app in APPS},
     'up{job="laurel",instance="a"}': "1x200",
     'process_start_time_seconds{job="laurel",instance="a"}': "1000x100 2000x100",
     f"laurel_still_seconds{{{PLACE}}}": "30x200",
@@ -29,6 +31,9 @@ WELL = {
     "laurel_watermark_behind_seconds{}": "2x200",
     "laurel_deadlines_late{}": "0x200",
     'laurel_dropped_total{why="tick_ahead"}': "0x200",
+    'laurel_door_requests_total{status="202"}': "0+60x200",
+    'laurel_door_requests_total{status="503"}': "0x20 1x180",
+    'laurel_door_requests_total{status="500"}': "0x200",
     'laurel_holes_total{topic="timeline"}': "0x20 1x180",
     'laurel_fences_total{topic="timeline"}': "0x20 1x180",
     "laurel_ids_forgotten_total{}": "0x200",
@@ -50,6 +55,7 @@ WELL = {
 
 ILL: tuple[tuple[str, dict[str, str], dict[str, str]], ...] = (
     ("WorkersMissing", {'laurel_database_up{app="slack"}': "_x200"}, {"app": "slack"}),
+    ("DoorMissing", {'laurel_database_up{app="door"}': "_x200"}, {}),
     ("WorkerDown", {'up{job="laurel",instance="a"}': "1x50 0x150"}, {"job": "laurel"}),
     (
         "WorkerRestarts",
@@ -66,6 +72,8 @@ ILL: tuple[tuple[str, dict[str, str], dict[str, str]], ...] = (
     ("WatermarkHeld", {"laurel_watermark_behind_seconds{}": "0+60x200"}, {}),
     ("DeadlinesLate", {"laurel_deadlines_late{}": "3x200"}, {}),
     ("TickAhead", {'laurel_dropped_total{why="tick_ahead"}': "0x180 1x20"}, {}),
+    ("DoorFails", {'laurel_door_requests_total{status="503"}': "0+1x200"}, {}),
+    ("DoorFails", {'laurel_door_requests_total{status="500"}': "0+1x200"}, {}),
     ("Holes", {'laurel_holes_total{topic="timeline"}': "0+1x200"}, {"topic": "timeline"}),
     ("Fences", {'laurel_fences_total{topic="timeline"}': "0+1x200"}, {"topic": "timeline"}),
     ("IdsForgotten", {"laurel_ids_forgotten_total{}": "0x180 900x20"}, {}),

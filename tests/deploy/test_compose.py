@@ -89,7 +89,8 @@ def test_every_kind_of_worker_is_started_after_the_topics_and_asked_by_prometheu
     assert [name for name in OURS if "worker" in OURS[name]["command"]] == list(WORKERS)
     configuration = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
     (asked,) = configuration["scrape_configs"][0]["dns_sd_configs"]
-    assert asked["names"] == list(WORKERS)
+    assert asked["names"] == [*WORKERS, "door"]
+    assert load(environment("door")).laurel_metrics_port == asked["port"]
     for name in WORKERS:
         assert OURS[name]["depends_on"] == {
             "topics": {"condition": "service_completed_successfully"}

@@ -59,7 +59,7 @@ def test_every_question_is_answered(laurel: Watched) -> None:
         raise AssertionError(f"{fault}: {open_questions} {unread}") from None
     for group in laurel.ask("rules")["groups"]:
         assert [rule for rule in group["rules"] if rule["health"] != "ok"] == []
-    assert answers(laurel, 'count(up{job="laurel"} == 1) == 3')
+    assert answers(laurel, 'count(up{job="laurel"} == 1) == 4')
 
 
 def test_metrics_keep_to_prometheus_conventions(laurel: Watched) -> None:

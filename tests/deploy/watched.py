@@ -30,6 +30,7 @@ from tests.conftest import Broker, Server
 from tests.local_slack import LocalSlack
 from tests.streams.accounts import Lms, ago
 from tests.streams.system import Running, System, wait_for
+from tests.streams.visitor import Door
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 WINDOW = "20s"
@@ -37,7 +38,10 @@ WINDOW = "20s"
 
 @dataclass
 class Watched:
-    """A running Laurel of which something of everything is known, and who watches it."""
+    """A running Laurel of which something of everything is known, and who watches it.
+
+    The door is one of the workers here.
+    """
 
     system: System
     workers: list[Running]
@@ -95,7 +99,8 @@ def watched(kafka: Broker, server: Server, folder: Path) -> Iterator[Watched]:
             SLACK_FALLBACK_CHANNEL=slack.channel("general"),
         ) as system,
     ):
-        made = Watched(system, [system.start(kind) for kind in ("intake", "engine", "slack")])
+        workers = [system.start(kind) for kind in ("intake", "engine", "slack")]
+        made = Watched(system, [*workers, Door(system).process])
         made.tell()
         yield made
 
@@ -124,7 +129,8 @@ def prometheus(made: Watched, folder: Path) -> Iterator[None]:
     found["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in found["rule_files"]]
     (job,) = found["scrape_configs"]
     del job["dns_sd_configs"]
-    addresses = [str(worker.await_event("listening")["address"]) for worker in made.workers]
+    listen = [one.await_event("listening", setting="LAUREL_METRICS") for one in made.workers]
+    addresses = [str(said["address"]) for said in listen]
     job["static_configs"] = [{"targets": [urlsplit(address).netloc for address in addresses]}]
     configuration = folder / "prometheus.yml"
     configuration.write_text(yaml.safe_dump(found))

@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from prometheus_client import REGISTRY
 from psycopg.types.json import Jsonb
 
 from schemas.alerts import TRAINING_ABANDONED
@@ -25,6 +24,7 @@ from streams.sender import Pace, Sender, Timing
 from streams.settings import Settings, load
 from tests.local_slack import LocalSlack
 from tests.streams.system import Running
+from tests.streams.watching import counted
 
 RAISED = datetime(2026, 1, 22, 12, tzinfo=UTC)
 TIMING = Timing(lease=2, request=1, looks=(0.2, 0.4), again=0.2, stand_still=0.3)
@@ -172,7 +172,7 @@ def struck(slack: LocalSlack) -> list[int]:
 
 
 def unsettled() -> float:
-    return REGISTRY.get_sample_value("laurel_deliveries_total", {"outcome": "unsettled"}) or 0
+    return counted("laurel_deliveries_total", outcome="unsettled")
 
 
 async def send(settings: Settings, done: Callable[[], object], pace: Pace | None = None) -> None:

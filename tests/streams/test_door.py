@@ -21,6 +21,7 @@ from schemas.topics import DIRECTORY, INTAKE, TOPICS, TRAINING
 from tests.conftest import Broker, Server, empty_database
 from tests.streams.system import Story, System, wait_for
 from tests.streams.visitor import Answer, Door, make_token
+from tests.streams.watching import Samples, faults
 
 LIMIT = 20_000
 
@@ -66,6 +67,18 @@ def nothing_is_written(door: Door) -> Iterator[None]:
     assert {topic.name: door.system.ends(topic.name) for topic in TOPICS} == before
 
 
+@contextmanager
+def door_counts(door: Door, *, events: int, status: int) -> Iterator[None]:
+    """What is done in the block is one request, answered so, with so many events taken."""
+    before = Samples(door.process)
+    yield
+    after = Samples(door.process)
+    was, are = (one.by("status", "laurel_door_requests_total") for one in (before, after))
+    assert are == {**was, str(status): was[str(status)] + 1}
+    taken = "laurel_door_events_total"
+    assert after.one(taken) - before.one(taken) == events
+
+
 def is_problem(answer: Answer, status: int, name: str) -> None:
     assert answer.status == status
     assert answer.headers["Content-Type"].startswith(PROBLEM)
@@ -76,7 +89,8 @@ def is_problem(answer: Answer, status: int, name: str) -> None:
 def test_an_event_is_kept_byte_by_byte_before_it_is_accepted(door: Door) -> None:
     event = started()
     raw = json.dumps(event, indent=3).encode()
-    answer = door.post(raw)
+    with door_counts(door, events=1, status=202):
+        answer = door.post(raw)
     assert answer.status == 202
     assert answer.said == {"accepted": [{"source": event["source"], "id": event["id"]}]}
     assert kept(door, event) == [(TRAINING, b"acme", raw)]
@@ -84,7 +98,8 @@ def test_an_event_is_kept_byte_by_byte_before_it_is_accepted(door: Door) -> None
 
 def test_a_batch_is_kept_on_the_topics_of_its_events_and_on_no_other(door: Door) -> None:
     events = [started(), described(), started()]
-    answer = door.send(*events)
+    with door_counts(door, events=3, status=202):
+        answer = door.send(*events)
     assert answer.status == 202
     assert [one["id"] for one in answer.said["accepted"]] == [event["id"] for event in events]
     assert [topic for topic, _, _ in kept(door, *events)] == [TRAINING, TRAINING, DIRECTORY]
@@ -111,7 +126,7 @@ def test_an_empty_batch_is_taken_and_writes_nothing(door: Door) -> None:
 def test_one_wrong_event_keeps_a_whole_batch_out_and_is_pointed_at(door: Door) -> None:
     lost, nameless = started(), started(person={"name": "Ada"})
     del lost["data"]["course"]
-    with nothing_is_written(door):
+    with nothing_is_written(door), door_counts(door, events=0, status=422):
         answer = door.send(started(), lost, described(), nameless)
     is_problem(answer, 422, "events")
     assert answer.pointers == ["/1/data/course", "/3/data/person"]
@@ -277,6 +292,12 @@ def test_while_kafka_is_down_nothing_is_accepted_and_afterwards_it_is(
         is_problem(answer, 503, "unavailable")
         assert int(answer.headers["Retry-After"]) > 0
         assert door.ask("GET", "/readyz").status == 503
+        assert "Kafka does not answer" in faults(door.process, "readyz")[0]
+        assert faults(door.process, "livez") == []
+        said = Samples(door.process)
+        assert said.by("status", "laurel_door_requests_total")["503"] == 2
+        assert said.one("laurel_door_events_total") == 1
+        assert said.by("app", "laurel_database_up") == {"door": 1}
         broker.start()
         wait_for(lambda: door.send(second).status == 202, "the door to open again")
         assert {json.loads(value)["id"] for _, _, value in kept(door, first, second)} == {
@@ -307,5 +328,6 @@ def test_while_the_database_is_down_nobody_is_believed(
         is_problem(answer, 503, "unavailable")
         assert int(answer.headers["Retry-After"]) > 0
         assert "Postgres" in door.ask("GET", "/readyz").said["why"][0]
+        assert Samples(door.process).by("app", "laurel_database_up") == {"door": 0}
         server.start()
         wait_for(lambda: door.send(started()).status == 202, "the door to open again")

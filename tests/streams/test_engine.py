@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,15 @@ from faust.types import TP
 
 from projections.migrate import migrate
 from projections.store import Store
+from schemas.alerts import CERTIFICATION_EARNED, TRAINING_ABANDONED
 from schemas.envelope import encode_tick
-from schemas.facts import CustomerEnded, ModuleCompleted, TrainingCompleted, TrainingStarted
+from schemas.facts import (
+    CertificateGranted,
+    CustomerEnded,
+    ModuleCompleted,
+    TrainingCompleted,
+    TrainingStarted,
+)
 from schemas.topics import CATALOGUE, TIMELINE
 from streams import engine as engines
 from streams import fold as folds
@@ -23,6 +32,7 @@ from streams.engine import Engine
 from streams.settings import Settings, load
 from streams.stop import Beyond, PositionLost, StateTooNew, TimelineHole, Undecodable
 from tests.conftest import Broker, Server, empty_database
+from tests.streams.accounts import ago
 from tests.streams.folding import (
     Line,
     Record,
@@ -42,6 +52,7 @@ from tests.streams.folding import (
     without_faults,
 )
 from tests.streams.system import System
+from tests.streams.watching import Samples, counted, looked_up, rises
 
 ACME = TP(TIMELINE, 0)
 WHOSE = {"customer": "acme", "course": "admin"}
@@ -120,6 +131,8 @@ def test_results_do_not_depend_on_batch_size(postgres: Server, system: System) -
             asyncio.run(fold(beside, {tp: cut(found, size) for tp, found in records.items()}))
             assert tables(beside) == here.tables
     assert come_of(system) == here
+    relayed = sum(len(messages) for messages in here.messages.values())
+    assert Samples(worker).one("laurel_relayed_total") == relayed > 0
     worker.process.terminate()
     assert worker.await_exit(20) == 0
 
@@ -128,7 +141,8 @@ def test_a_repeat_changes_nothing(settings: Settings, capsys: pytest.CaptureFixt
     """The same source and id is the same event, whatever else it says."""
     first = starts("ann")
     other = said(a_fact(TrainingCompleted, 9, "ann starts", person="ann", **WHOSE))
-    run(settings, of_acme([*first, *other, *first, *tick(30)]))
+    with rises("laurel_dropped_total", 2, why="repeat"):
+        run(settings, of_acme([*first, *other, *first, *tick(30)]))
     assert [line["offset"] for line in lines_of(capsys.readouterr().err, "repeat")] == [1, 2]
     assert rows(settings, "SELECT status FROM training") == [("abandoned",)]
 
@@ -149,20 +163,50 @@ def test_an_event_is_new_again_when_its_day_is_forgotten(settings: Settings) -> 
     assert [len(ids) for _, ids in after["remembered"]] == [1]
 
 
+def test_ids_beyond_the_cap_are_forgotten_and_counted(settings: Settings) -> None:
+    tight = settings.model_copy(update={"laurel_ids_remembered": 3})
+    people = [line for who in ("ann", "bea", "cem", "dan") for line in starts(who)]
+    with rises("laurel_ids_forgotten_total", 3):
+        run(tight, of_acme(people))
+
+
 def test_a_tick_again_or_an_older_one_changes_nothing(settings: Settings) -> None:
     records = of_acme([*starts("ann"), *tick(30), *starts("bea", 20), *tick(30), *tick(10)])
     once = run(settings, records[:3])
+    began = time.monotonic()
+    spent = {stage: _spent(stage) for stage in ("lock", "fold", "write", "commit")}
     again = run(settings, records[3:])
+    seconds = {stage: _spent(stage)[1] - spent[stage][1] for stage in spent}
+    assert {stage: _spent(stage)[0] - spent[stage][0] for stage in spent} == dict.fromkeys(spent, 2)
+    assert min(seconds.values()) > 0
+    assert 0.001 < sum(seconds.values()) < time.monotonic() - began
     assert again["positions"][0] == (0, 5, day(90), day(30), 0)
     assert {**again, "positions": None} == {**once, "positions": None}
+
+
+def _spent(stage: str) -> tuple[float, float]:
+    """How often a stage was gone through, and for how many seconds in all."""
+    name, where = "laurel_stage_seconds", {"app": "engine", "stage": stage}
+    return counted(f"{name}_count", **where), counted(f"{name}_sum", **where)
 
 
 def test_a_tick_far_ahead_of_its_log_time_is_ignored_and_counted(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    after = run(settings, of_acme([*tick(90 + 1.01 * MINUTE), *tick(90 + MINUTE)]))
+    with rises("laurel_dropped_total", 1, why="tick_ahead"):
+        after = run(settings, of_acme([*tick(90 + 1.01 * MINUTE), *tick(90 + MINUTE)]))
     assert [line["offset"] for line in lines_of(capsys.readouterr().err, "tick_ahead")] == [0]
     assert after["positions"][0] == (0, 2, day(90), day(90 + MINUTE), 0)
+
+
+def test_a_tick_that_knows_of_too_few_releases_fires_nothing_and_is_counted(
+    settings: Settings,
+) -> None:
+    with connect(settings) as connection:
+        connection.execute("UPDATE positions SET releases = 1")
+    with rises("laurel_dropped_total", 1, why="tick_stale"):
+        run(settings, of_acme([*starts("ann"), *tick(30)]))
+    assert rows(settings, "SELECT status FROM training") == [("in_progress",)]
 
 
 def test_log_time_never_runs_back(settings: Settings) -> None:
@@ -180,8 +224,15 @@ def test_a_tick_fires_so_many_and_the_next_one_more(
         monkeypatch.setattr(module, "FIRED_AT_MOST", 4)
     others = [line for name in ("ann", "bea", "cem", "dan", "eve") for line in starts(name, 2)]
     lines = [*starts("zoe", 0), *others, *tick(1), *goes_on("zoe", 2), *tick(30), *tick(30)]
-    run(settings, *cut(of_acme(lines), 1))
-    fired = rows(settings, 'SELECT "offset", subject FROM alert_versions JOIN alerts USING (alert)')
+    with rises("laurel_alerts_total", 6, rule=TRAINING_ABANDONED, status="open"):
+        run(settings, *cut(of_acme(lines), 1))
+    with rises("laurel_alerts_total", 1, rule=TRAINING_ABANDONED, status="resolved"):
+        run(settings, of_acme([*lines, *goes_on("ann", 31)])[len(lines) :])
+    fired = rows(
+        settings,
+        'SELECT "offset", subject FROM alert_versions v JOIN alerts USING (alert)'
+        " WHERE v.version = 1",
+    )
     assert sorted(fired) == [
         *((8, f"{name}|admin") for name in ("ann", "bea", "cem", "dan")),
         *((9, f"{name}|admin") for name in ("eve", "zoe")),
@@ -197,6 +248,44 @@ def test_states_fire_in_the_order_of_their_deadlines(settings: Settings) -> None
     wanted = rows(settings, "SELECT subject FROM alerts ORDER BY at, subject")
     assert [(message["data"]["subject"],) for (message,) in sent] == wanted
     assert len(wanted) == 30
+    assert looked_up(settings, "engine").one("laurel_outbox_rows") == 30
+
+
+def test_deadlines_that_wait_are_told_from_those_that_are_late(settings: Settings) -> None:
+    run(settings, of_acme([*starts("ann"), *starts("bea", 1), *starts("cem", 2)]))
+    for minutes, late in ((0.99, 0), (1.01, 1), (1440.99, 1), (1441.01, 2)):
+        with connect(settings) as connection:
+            now = day(14 + minutes * MINUTE)
+            connection.execute("UPDATE clock SET driven = true, now = %s", (now,))
+        said = looked_up(settings, "engine")
+        assert said.one("laurel_deadlines_pending") == 3
+        assert said.one("laurel_deadlines_late") == late
+
+
+def test_how_long_an_alert_took_is_counted_from_the_hearing_by_the_real_clock(
+    settings: Settings,
+) -> None:
+    """Neither where the clock is driven nor where nobody is told, for she had come back."""
+    heard = ago(seconds=100)
+    granted = [
+        a_fact(CertificateGranted, 0, who, customer="acme", person=who, certificate="pro")
+        for who in ("ann", "bea")
+    ]
+    lines = [line for fact in granted for line in said(replace(fact, at=heard, recorded_at=heard))]
+    records = of_acme([*lines, *starts("ann"), *goes_on("ann", 20), *tick(30)])
+    took = "laurel_event_to_alert_seconds"
+    before = counted(f"{took}_sum", rule=CERTIFICATION_EARNED)
+    with (
+        rises(f"{took}_count", 1, rule=CERTIFICATION_EARNED),
+        rises(f"{took}_count", 0, rule=TRAINING_ABANDONED),
+    ):
+        asyncio.run(_work(settings, records[:1]))
+        waited = counted(f"{took}_sum", rule=CERTIFICATION_EARNED) - before
+        assert 100 <= waited < (ago() - heard).total_seconds() + 0.001
+        asyncio.run(_work(settings, records[1:2], timed=False))
+        asyncio.run(_work(settings, records[2:]))
+    told = rows(settings, "SELECT rule, notify FROM alerts ORDER BY rule, notify")
+    assert told == [*[(CERTIFICATION_EARNED, True)] * 2, (TRAINING_ABANDONED, False)]
 
 
 def test_what_is_known_of_a_position_counts_at_that_position_only(settings: Settings) -> None:
@@ -262,10 +351,13 @@ async def _lock_and_move(settings: Settings) -> None:
         assert not await store.move(0, 5, day(0), day(0), 0)
 
 
-async def _work(settings: Settings, *batches: list[Record], sought: bool = False) -> None:
+async def _work(
+    settings: Settings, *batches: list[Record], sought: bool = False, timed: bool = True
+) -> None:
     async with open_pool(settings, size=1) as pool:
         for batch in batches:
-            await Engine(settings, pool, fits).work(ACME, batch, sought)
+            engine = Engine(settings, pool, fits, is_timed=lambda: timed)
+            await engine.work(ACME, batch, sought)
 
 
 def test_a_batch_beyond_the_position_is_not_folded(settings: Settings) -> None:
@@ -274,6 +366,8 @@ def test_a_batch_beyond_the_position_is_not_folded(settings: Settings) -> None:
         asyncio.run(_work(settings, records[:1], records[2:]))
     with pytest.raises(TimelineHole, match="the position is 1"):
         asyncio.run(_work(settings, records[2:], sought=True))
+    with rises("laurel_behind_total", 1, topic=TIMELINE):
+        asyncio.run(_work(settings, records[:1]))
     assert rows(settings, "SELECT person FROM training") == [("ann",)]
 
 
@@ -305,7 +399,9 @@ def test_a_record_that_is_not_ours_stops_and_nothing_is_committed(
     assert "laurel park 0 1" in str(stop.value)
     assert rows(settings, "SELECT person FROM training") == []
     _park(settings, 1)
-    asyncio.run(_work(settings, records))
+    with rises("laurel_dropped_total", 1, why="parked"):
+        asyncio.run(_work(settings, records))
+    assert looked_up(settings, "engine").one("laurel_parked_records") == 1
     assert rows(settings, "SELECT person FROM training") == [("ann",)]
     assert tables(settings)["positions"][0][:2] == (0, 2)
 

@@ -2,9 +2,9 @@
 
 from faust.types import TP
 
-from streams import metrics
 from streams.health import Group, Health, Stand
 from streams.stop import NoPartitions, NoProgress
+from tests.streams.watching import Samples
 
 A, B = TP("timeline", 0), TP("timeline", 1)
 BOTH = frozenset((A, B))
@@ -102,14 +102,31 @@ def test_owners_found_in_between_begin_the_wait_anew() -> None:
     assert at.verdict(LIMIT) is None
 
 
+def test_what_the_looks_come_to_is_said_in_numbers() -> None:
+    at = health(ours=frozenset({A}), owned=frozenset({A}))
+    for _ in range(3):
+        look(at, (5, 8), (2, 9))
+    said = Samples(at.metrics({}))
+    for name, first, second in (
+        ("laurel_lag_records", [3], [7]),
+        ("laurel_still_seconds", [12], []),
+        ("laurel_partition_owned", [1], [0]),
+    ):
+        assert said.of(name, app="engine", topic="timeline", partition=0) == first
+        assert said.of(name, app="engine", topic="timeline", partition=1) == second
+    assert said.by("app", "laurel_partitions_unowned") == {"engine": 1}
+    assert said.by("app", "laurel_database_up") == {"engine": 1}
+    at.database = "does not answer"
+    assert Samples(at.metrics({})).one("laurel_database_up") == 0
+
+
 def test_lag_in_seconds_is_what_the_lane_knows_or_at_least_what_was_seen() -> None:
     at = health(ours=frozenset({B}))
     for end in (8, 9, 10):
         look(at, (5, end), (0, end))
 
     def seconds(waited: dict[TP, float]) -> dict[str, float]:
-        (family,) = [one for one in at.metrics(waited) if one.name == metrics.LAG_SECONDS.name]
-        return {sample.labels["partition"]: sample.value for sample in family.samples}
+        return Samples(at.metrics(waited)).by("partition", "laurel_lag_seconds")
 
     assert seconds({}) == {"0": 12.0, "1": 12.0}
     assert seconds({B: 700.0}) == {"0": 12.0, "1": 700.0}

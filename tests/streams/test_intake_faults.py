@@ -40,6 +40,7 @@ from tests.streams.timeline import (
     messages,
     training,
 )
+from tests.streams.watching import Samples
 
 KILLED = 137
 
@@ -364,10 +365,13 @@ def test_a_writer_overtaken_by_another_owner_is_fenced(
     position = system.positions("intake", TRAINING)
     assert position == system.ends(TRAINING)
     slow.wake()
-    slow.await_event("fenced", topic=system.settings.topic(TRAINING), partition=1)
+    topic = system.settings.topic(TRAINING)
+    slow.await_event("fenced", topic=topic, partition=1)
     assert system.positions("intake", TRAINING) == position
     system.publish(TRAINING, last, partition=1)
     system.await_intake()
+    fences = Samples(slow).one("laurel_fences_total", topic=topic)
+    assert fences == len(slow.events("fenced"))
     copies = assert_told(
         system,
         lms.source,

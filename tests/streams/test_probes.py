@@ -1,6 +1,7 @@
 """Do /livez, /readyz and the watchdog see what is wrong with a worker, and only that?"""
 
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -44,9 +45,12 @@ def test_a_locked_position_shows_while_it_lasts(system: System) -> None:
         put(system, story(people=1, first=1))
         await_fault(worker, "livez", f"{system.settings.topic(TIMELINE)}[0] stands at {stands}, ")
         assert len(faults(worker, "livez")) == 1, "only the held partition is to blame"
+        wait_for(
+            lambda: Samples(worker).one("laurel_lag_seconds", partition=0) >= 2,
+            "the record to have waited for 2 s",
+        )
         seen = Samples(worker)
         assert seen.one("laurel_still_seconds", partition=0) >= 2
-        assert seen.one("laurel_lag_seconds", partition=0) >= 2
         ends = system.ends(TIMELINE)
         assert seen.one("laurel_lag_records", partition=0) == ends[0] - stands
         assert seen.one("laurel_still_seconds", partition=1) == 0
@@ -149,6 +153,7 @@ def test_a_database_that_is_gone_makes_a_worker_unready_and_no_more(
     ) as system:
         worker = system.start("engine")
         await_well(worker, "readyz")
+        worker.await_event("assigned")
         assert Samples(worker).one("laurel_database_up") == 1
         server.kill()
         put(system, story(people=1))
@@ -163,9 +168,16 @@ def test_a_database_that_is_gone_makes_a_worker_unready_and_no_more(
         await_well(worker, "readyz")
         await_folded(system)
         assert worker.process.poll() is None
-        assert (
-            Samples(worker).one("laurel_retries_total", topic=system.settings.topic(TIMELINE)) > 1
-        )
+        seen = Samples(worker)
+        retries = len(worker.events("database"))
+        assert seen.one("laurel_retries_total", topic=system.settings.topic(TIMELINE)) == retries
+        faults_of = Counter(line["name"] for line in worker.events("loop"))
+        assert {"ticker", "relay"} <= faults_of.keys()
+        assert {
+            loop: times
+            for loop, times in seen.by("loop", "laurel_loop_faults_total").items()
+            if times
+        } == faults_of
 
 
 def test_the_port_is_the_one_asked_for_or_the_worker_says_why_not(system: System) -> None:

@@ -1,6 +1,7 @@
 """What must be true of records that wait, that are refused, and that come back?"""
 
 import asyncio
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from streams.sweep import on_the_way, sweep
 
 from .acme import ADA, DAY, EVERYONE, MONDAY, course, customer, joined, left, started
 from .steps import Steps, await_waiting, driven, event
+from .watching import counted, looked_up, rises
 
 BOB = {"email": "bob@acme.example"}
 
@@ -44,7 +46,11 @@ def test_someone_unknown_waits_until_the_directory_knows_her(intake: Steps) -> N
     intake.tell(customer(), course())
     intake.say(started())
     heard = intake.heard(intake.waiting(tp)[0])
-    intake.take(tp)
+    with ExitStack() as stages:
+        for stage in ("resolve", "append", "move"):
+            name = "laurel_stage_seconds_count"
+            stages.enter_context(rises(name, 1, app="intake", stage=stage))
+        intake.take(tp)
     assert [row[1:] for row in intake.quarantine()] == [(0, "unknown", "waiting")]
     assert intake.sweep() == 0
     intake.tell(joined())
@@ -57,6 +63,9 @@ def test_someone_unknown_waits_until_the_directory_knows_her(intake: Steps) -> N
     assert [fact.recorded_at for fact in intake.facts(TrainingStarted)] == [heard]
     assert intake.quarantine() == []
     assert intake.ask(on_the_way) == 0
+    # The copy that came back is no word of the source's.
+    last = counted("laurel_source_heard_timestamp_seconds", source="urn:lms")
+    assert last == heard.timestamp()
 
 
 def test_a_repeated_batch_leaves_one_row_and_one_that_now_resolves_none(intake: Steps) -> None:
@@ -114,7 +123,8 @@ def test_all_that_waits_for_a_person_goes_on_together_in_the_order_heard(intake:
     for partition in (0, 1):
         intake.take(intake.tp(partition))
     intake.tell(joined())
-    assert intake.sweep() == 6
+    with rises("laurel_released_total", 6):
+        assert intake.sweep() == 6
     found = [row[3] for row in intake.quarantine()]
     assert (found.count("releasing"), found.count("waiting")) == (6, 6)
     for partition, wanted in ((0, ["s0", "s2", "s4"]), (1, ["s1", "s3", "s5"])):
@@ -516,6 +526,32 @@ def test_letters_are_listed_by_reason_and_age(intake: Steps) -> None:
     assert len(intake.ask(letters.listing, "q", limit=1)) == 1
     assert intake.ask(letters.listing, "q", status="expired") == []
     assert intake.ask(letters.listing, "d") == []
+    said = looked_up(intake.settings, "intake")
+    assert said.by("reason", "laurel_quarantine_rows") == {"unknown": 2, "left": 1}
+    ages = {"unknown": DAY.total_seconds(), "left": DAY.total_seconds() / 2}
+    assert said.by("reason", "laurel_quarantine_oldest_seconds") == ages
+    intake.ask(letters.discard, unknown[0].name, "nobody of ours")
+    said = looked_up(intake.settings, "intake")
+    assert said.one("laurel_quarantine_rows", reason="unknown", status="discarded") == 1
+    younger = DAY.total_seconds() * 3 / 4
+    assert said.one("laurel_quarantine_oldest_seconds", reason="unknown") == younger
+
+
+def test_dead_letters_are_counted_by_reason_and_the_oldest_that_waits_has_an_age(
+    intake: Steps,
+) -> None:
+    intake.drive(MONDAY + DAY)
+    for value, days in ((b"?", 0), (b"{", 0.5), (b"", 1)):
+        intake.say(value, headers=driven(MONDAY + DAY * days))
+    intake.take(intake.tp())
+    rows, age = "laurel_dead_letter_rows", "laurel_dead_letter_oldest_seconds"
+    said = looked_up(intake.settings, "intake")
+    assert said.by("reason", rows) == {"json": 2, "empty": 1}
+    assert said.by("reason", age) == {"json": DAY.total_seconds(), "empty": 0}
+    intake.ask(letters.discard, f"d{intake.dead_letters()[0][0]}", "noise")
+    said = looked_up(intake.settings, "intake")
+    assert said.of(rows, reason="json") == [1, 1]
+    assert said.one(age, reason="json") == DAY.total_seconds() / 2
 
 
 def test_bytes_and_routes_go_after_30_days_and_rows_stay(intake: Steps) -> None:

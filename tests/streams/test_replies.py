@@ -10,6 +10,7 @@ from streams.slack import reply_id
 from tests.local_slack import LocalSlack
 from tests.streams.sending import Desk, calls, cards, struck, unsettled
 from tests.streams.system import wait_for
+from tests.streams.watching import rises
 
 SHORT, LONG = 5, 7
 """Requirements that a card shows, and that it does not."""
@@ -52,7 +53,8 @@ def settled(desk: Desk, slack: LocalSlack, alert: UUID) -> None:
 
 def test_what_a_card_does_not_show_is_a_reply_in_its_thread(desk: Desk, slack: LocalSlack) -> None:
     alert = desk.alert()
-    desk.send()
+    with rises("laurel_deliveries_total", 1, outcome="replied"):
+        desk.send()
     settled(desk, slack, alert)
     (card,) = cards(slack, alert)
     (reply,) = replies(slack)

@@ -2,16 +2,19 @@
 
 import asyncio
 import signal
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from projections.migrate import migrate
+from streams import clock
 from streams.sender import Pace
 from tests.local_slack import LocalSlack
-from tests.streams.sending import Desk, calls, cards, send, struck, unsettled
+from tests.streams.sending import RAISED, Desk, calls, cards, send, struck, unsettled
 from tests.streams.system import wait_for
+from tests.streams.watching import counted, looked_up, rises
 
 
 def direct(slack: LocalSlack) -> str:
@@ -23,8 +26,13 @@ def direct(slack: LocalSlack) -> str:
 def test_a_card_is_posted_to_the_csm_and_the_ledger_knows_where(
     desk: Desk, slack: LocalSlack
 ) -> None:
-    alert = desk.alert()
-    desk.send()
+    alert, took = desk.alert(), "laurel_alert_to_card_seconds"
+    before = counted(f"{took}_sum")
+    since = (clock.real() - RAISED).total_seconds() - 1
+    with rises("laurel_deliveries_total", 1, outcome="posted"), rises(f"{took}_count", 1):
+        desk.send()
+    until = (clock.real() - RAISED).total_seconds() - 1
+    assert since <= counted(f"{took}_sum") - before <= until
     (card,) = cards(slack)
     assert card["metadata"] == {
         "event_type": "laurel_alert",
@@ -43,7 +51,12 @@ def test_a_change_mends_the_card_and_posts_no_second_one(desk: Desk, slack: Loca
     alert = desk.alert()
     desk.send()
     desk.close(alert)
-    desk.send()
+    with (
+        rises("laurel_deliveries_total", 1, outcome="mended"),
+        rises("laurel_deliveries_total", 0, outcome="posted"),
+        rises("laurel_alert_to_card_seconds_count", 0),
+    ):
+        desk.send()
     (card,) = cards(slack)
     assert card["blocks"][0]["text"]["text"].startswith(":white_check_mark: *Resolved:*")
     assert card["metadata"]["event_payload"]["version"] == 2
@@ -64,12 +77,19 @@ def test_a_card_shows_the_alert_as_it_stands_not_as_it_was_asked_for(
 
 
 def test_a_silent_alert_is_not_posted(desk: Desk, slack: LocalSlack) -> None:
-    silent, heard = desk.alert(number=1), desk.alert(number=2)
+    silent, *heard = (desk.alert(number=number) for number in (1, 2, 3))
     with desk.connect() as connection:
         connection.execute("UPDATE deliveries SET state = 'silent' WHERE alert = %s", (silent,))
-    desk.send()
+        later = RAISED + timedelta(seconds=100)
+        connection.execute("UPDATE clock SET driven = true, now = %s", (later,))
+    assert looked_up(desk.settings, "slack").one("laurel_delivery_oldest_seconds") == 98
+    with rises("laurel_alert_to_card_seconds_count", 0):
+        desk.send()
+    said = looked_up(desk.settings, "slack")
+    assert said.by("state", "laurel_delivery_rows") == {"silent": 1, "sent": 2}
+    assert said.one("laurel_delivery_oldest_seconds") == 0
     assert not cards(slack, silent)
-    assert len(cards(slack, heard)) == 1
+    assert [len(cards(slack, alert)) for alert in heard] == [1, 1]
 
 
 def test_cards_come_in_the_order_in_which_the_alerts_were_raised(
@@ -113,7 +133,8 @@ def test_without_a_reachable_csm_the_card_goes_to_the_fallback_channel(
     slack.control("users", {"email": "gone@laurel.test", "name": "Gone", "deleted": True})
     desk.customer("beta", csm)
     alert = desk.alert("beta")
-    desk.send()
+    with rises("laurel_deliveries_total", 1, outcome="fallback"):
+        desk.send()
     (card,) = slack.messages("#general")
     assert desk.row(alert)["ts"] == card["ts"]
     desk.close(alert)
@@ -138,7 +159,8 @@ def test_a_csm_who_cannot_be_written_to_is_passed_by(
 ) -> None:
     slack.control("faults", {"do": "refuse", "method": "chat.postMessage", "error": error})
     alert = desk.alert()
-    desk.send()
+    with rises("laurel_deliveries_total", 1, outcome="fallback"):
+        desk.send()
     assert len(slack.messages("#general")) == len(cards(slack)) == 1
     assert desk.row(alert)["state"] == "sent"
     assert struck(slack) == [1]
@@ -150,7 +172,8 @@ def test_a_card_that_slack_refuses_is_dead_at_once(
 ) -> None:
     slack.control("faults", {"do": "refuse", "method": "chat.postMessage", "error": error})
     alert = desk.alert()
-    desk.send()
+    with rises("laurel_deliveries_total", 1, outcome="dead"):
+        desk.send()
     row = desk.row(alert)
     assert (row["state"], row["outcome"], row["posted"]) == ("dead", error, 0)
     assert len(calls(slack, "chat.postMessage")) == 1
@@ -198,7 +221,8 @@ def test_429_is_waited_out(desk: Desk, slack: LocalSlack) -> None:
         "faults", {"do": "ratelimit", "method": "chat.postMessage", "retry_after": 1, "times": 1}
     )
     alerts = [desk.alert(number=number) for number in (1, 2)]
-    desk.send()
+    with rises("laurel_deliveries_total", 1, outcome="put_off"):
+        desk.send()
     assert [len(cards(slack, alert)) for alert in alerts] == [1, 1]
     refused, *posted = calls(slack, "chat.postMessage")
     assert refused["outcome"] == "ratelimit"
@@ -220,7 +244,8 @@ def test_a_card_that_slack_took_without_saying_so_is_found(
 ) -> None:
     slack.control("faults", FAULTS[fault] | {"method": "chat.postMessage", "when": "after"})
     alert, doubts = desk.alert(), unsettled()
-    desk.send()
+    with rises("laurel_deliveries_total", 1, outcome="unknown"):
+        desk.send()
     assert struck(slack) == [1]
     (card,) = cards(slack)
     row = desk.row(alert)

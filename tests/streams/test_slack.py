@@ -19,6 +19,7 @@ from streams.slack import AlertsHole, SlackInbox
 from streams.stop import Beyond, PositionLost, TopicRecreated, Undecodable
 from tests.streams.sending import Desk
 from tests.streams.system import wait_for
+from tests.streams.watching import rises
 
 ALERTS = TP("alerts", 0)
 HEARD = datetime(2026, 1, 22, 12, tzinfo=UTC)
@@ -122,10 +123,16 @@ def test_an_alert_whose_beginning_was_never_heard_stays_silent(inbox: Inbox) -> 
 
 def test_what_was_taken_in_before_is_dropped(inbox: Inbox) -> None:
     inbox.take(message(0, 1), message(1, 2))
-    inbox.take(message(0, 1), message(1, 2), message(2, 3))
+    behind, noted = "laurel_behind_total", "laurel_stage_seconds_count"
+    with (
+        rises(behind, 0, topic="alerts"),
+        rises(noted, 1, app="slack", stage="note"),
+    ):
+        inbox.take(message(0, 1), message(1, 2), message(2, 3))
     assert inbox.position == 3
     assert inbox.rechecked == 0
-    inbox.take(message(1, 2))
+    with rises(behind, 1, topic="alerts"):
+        inbox.take(message(1, 2))
     assert inbox.rechecked == 1, "a batch wholly below may come from a topic made again"
     assert inbox.ledger() == dict.fromkeys((1, 2, 3), ("pending", 1))
 

@@ -12,6 +12,7 @@ from schemas.topics import TIMELINE
 from tests.conftest import Broker
 from tests.streams.folding import PARTITIONS, a_fact, await_folded, day, put, said
 from tests.streams.system import System, wait_for
+from tests.streams.watching import Samples
 
 # A learner who starts on day 0 has abandoned the course on day 14.
 DUE = 14.0
@@ -69,13 +70,14 @@ def await_stalled(system: System, *people: str) -> None:
 
 def test_a_deadline_fires_when_intake_has_heard_so_far_and_not_before(system: System) -> None:
     put(system, [*said(start("acme", "ann", 0)), *said(start("acme", "bea", 1))])
-    system.start("engine")
+    worker = system.start("engine")
     await_folded(system)
     heard_until(system, day(DUE))
     await_stalled(system, "ann")
     heard_until(system, day(DUE + 1))
     await_stalled(system, "ann", "bea")
-    assert ticks(system)[0] == [day(DUE), day(DUE + 1)]
+    assert ticks(system) == {0: [day(DUE), day(DUE + 1)]}
+    assert Samples(worker).one("laurel_ticks_total") == 2
 
 
 def test_a_timeline_that_heard_of_more_releases_than_the_database_still_hears_the_clock(

@@ -16,6 +16,7 @@ from streams.process import STOPPED
 from tests.conftest import Broker
 from tests.streams import rough
 from tests.streams.system import Running, System, wait_for
+from tests.streams.watching import Samples
 
 BATCH = 7
 
@@ -67,6 +68,10 @@ def test_what_was_lost_on_the_way_comes_again_in_order(system: System) -> None:
     assert lost == [14, 28, 56]
     assert {line["position"] for line in reader.events("hole")} <= set(lost)
     assert reader.events("hole")
+    said, topic = Samples(reader), system.settings.topic(TIMELINE)
+    assert said.one("laurel_holes_total", topic=topic) == len(reader.events("hole"))
+    assert said.one("laurel_batch_records_sum", topic=topic) == 100
+    assert said.one("laurel_batch_records_count", topic=topic) == len(reads(reader)[0])
 
 
 def test_reading_starts_where_postgres_says(system: System) -> None:
@@ -87,6 +92,15 @@ def test_reading_starts_where_postgres_says(system: System) -> None:
     again = start(system, "one")
     system.await_engine()
     assert reads(again) == {1: [(50, 50)]}
+
+
+def test_who_is_overtaken_while_it_looks_takes_no_topic_for_truncated(system: System) -> None:
+    lay(system, 1, 3)
+    worker = start(system, "one", OVERTAKEN="1")
+    worker.await_event("overtaken")
+    worker.await_event("behind", partition=0)
+    system.await_engine()
+    assert worker.process.poll() is None
 
 
 def test_what_comes_while_the_flow_is_stopped_is_read_though_nothing_follows_it(

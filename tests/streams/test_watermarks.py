@@ -10,6 +10,7 @@ from streams.watermarks import LOOKS
 
 from .acme import DAY, EVERYONE, MONDAY, course, customer, started
 from .steps import Steps, driven
+from .watching import looked_up
 
 
 def test_the_watermark_is_when_the_last_forwarded_record_was_heard(intake: Steps) -> None:
@@ -73,8 +74,11 @@ def test_what_is_being_released_holds_the_watermark_back(intake: Steps) -> None:
     assert intake.ask(positions.watermark, names) == MONDAY
     intake.ask(letters.replay, [f"q{intake.quarantine()[0][0]}"])
     assert intake.ask(positions.watermark, names) == MONDAY - 5 * DAY
+    behind = "laurel_watermark_behind_seconds"
+    assert looked_up(intake.settings, "intake").one(behind) == 5 * DAY.total_seconds()
     intake.settle(tp)
     assert intake.ask(positions.watermark, names) == MONDAY
+    assert looked_up(intake.settings, "intake").one(behind) == 0
 
 
 def test_markers_of_foreign_transactions_do_not_keep_a_partition_from_its_end(

@@ -53,7 +53,8 @@ class Door:
             system.folder / f"door-{number}.log",
         )
         system.workers.append(self.process)
-        self.address: str = self.process.await_event("listening")["address"]
+        said = self.process.await_event("listening", setting="LAUREL_DOOR")
+        self.address: str = said["address"]
         self.token = make_token(system, f"visitor-{number}")
 
     def ask(

@@ -1,0 +1,1 @@
+"""Does Laurel keep its promises while everything it stands on fails?"""
