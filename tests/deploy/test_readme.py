@@ -24,7 +24,7 @@ from tests.streams.system import System, wait_for
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-DEV, EVERYDAY = commands(README)
+(RUN, TEST, STORM), EVERYDAY = commands(README)
 CARD = "┌─ "
 
 
@@ -41,16 +41,11 @@ def given(kafka: Broker, postgres: Server, tmp_path: Path) -> Iterator[dict[str,
     Lodging(home / "given", crew, parts).drop()
 
 
-def test_there_are_two_blocks_of_commands() -> None:
-    assert [line.split(" ")[0] for line in DEV] == ["./dev", "./dev"]
-    assert {line.split(" ")[0] for line in EVERYDAY} == {"laurel"}
-
-
 @pytest.mark.timeout(300)
 def test_a_run_prints_cards_and_leaves_nothing_when_it_is_interrupted(
     given: Mapping[str, str], tmp_path: Path
 ) -> None:
-    with typed(DEV[0], given, tmp_path / "said") as (process, said):
+    with typed(RUN, given, tmp_path / "said") as (process, said):
         wait_for(lambda: CARD in said.read_text() or process.poll(), "the first card", seconds=240)
         assert CARD in said.read_text(), said.read_text()
         records = list(Path(given["DEV_HOME"], "pids").iterdir())
@@ -64,8 +59,14 @@ def test_a_run_prints_cards_and_leaves_nothing_when_it_is_interrupted(
 def test_tests_are_run_and_counted(given: Mapping[str, str]) -> None:
     """The suite is what runs this, so of it one quick file is asked for."""
     quick = "tests/streams/test_allowance.py"
-    line, _, _ = DEV[1].partition("#")
+    line, _, _ = TEST.partition("#")
     assert re.search(r"\b[1-9]\d* passed", run(f"{line} {quick}", given, ROOT))
+
+
+def test_a_storm_is_understood(given: Mapping[str, str]) -> None:
+    """It lasts longer than the suite, so it is only asked how it would go."""
+    line, _, _ = STORM.partition("#")
+    assert "usage: ./dev storm" in run(f"{line} --help", given, ROOT)
 
 
 def test_every_export_is_named() -> None:
