@@ -24,7 +24,7 @@ from deploy.part import Part, kept_port
 from deploy.parts import Kafka, Postgres
 from deploy.tools import say
 
-HOME = ROOT / ".parts" / "run"
+HOME = Path(os.environ.get("DEV_HOME") or ROOT / ".parts" / "run").resolve()
 FALLBACK = "customer-success"
 SETTINGS = (
     *("KAFKA_BOOTSTRAP", "DATABASE_URL", "LAUREL_PREFIX"),
@@ -37,7 +37,7 @@ def run(seed: int, *, leave: bool, keep: bool) -> int:
     """Start everything and play the sample; stay until Ctrl-C, or leave after it."""
     lock = Lock(HOME / "lock")
     if not lock.take():
-        raise PartsError(f"./dev run is up in this checkout already, as process {lock.holder()}")
+        raise PartsError(f"./dev run is up in {HOME} already, as process {lock.holder()}")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     began = time.monotonic()
