@@ -219,6 +219,7 @@ moves = st.lists(
 )
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(moves=moves, hour=st.integers(-1, 6), named=st.sampled_from([None, "acme"]))
 def test_whose_it_is_follows_from_the_moves_whatever_their_order_of_arrival(
     moves: list[tuple[Any, int, str]], hour: int, named: str | None
