@@ -18,13 +18,13 @@ PLANTS = (
         ),
     ),
     Plant(
-        name="raised-while-open",
-        breaks="once per episode, edge-triggered",
+        name="raised-again-as-new",
+        breaks="an id raised again re-opens that alert as its next version",
         file="handlers/alerts.py",
-        old="    if replace(alert, version=state.open.version) == state.open:\n",
-        new="    if replace(alert, version=state.open.version) is None:\n",
+        old="known = None if event.quiet else state.closed_at(event.since)",
+        new="known = None",
         caught_by=(
-            "tests/handlers/test_alerts.py::test_what_changes_nothing_it_says_makes_no_version",
+            "tests/handlers/test_alerts.py::test_the_same_stall_again_opens_the_same_alert",
         ),
     ),
     Plant(
@@ -132,7 +132,7 @@ PLANTS = (
         ),
     ),
     Plant(
-        name="lease-not-taken-over-with-begin",
+        name="begun-without-a-lease",
         breaks="a sender whose lease another took over does not begin to send",
         file="streams/slack.py",
         old=(
@@ -143,7 +143,7 @@ PLANTS = (
             "                    lease_until = clock_timestamp() + %s\n"
             "                WHERE alert = %s AND %s::timestamptz IS NOT NULL\n"
         ),
-        caught_by=(SENDER,),
+        caught_by=(f"{SENDER}::test_a_delivery_that_another_took_over_is_not_begun",),
     ),
     Plant(
         name="lease-not-checked-before-the-post",

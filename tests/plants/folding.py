@@ -31,7 +31,9 @@ PLANTS = (
         file="streams/fold.py",
         old="            event, said_by = queue.popleft()\n",
         new="            event, said_by = queue.pop()\n",
-        caught_by=("tests/golden_logs/test_golden_logs.py", FOLD, f"{ENGINE}"),
+        caught_by=(
+            "tests/golden_logs/test_golden_logs.py::test_it_comes_to_what_was_recorded[account_ended]",
+        ),
     ),
     Plant(
         name="missing-is-new",
@@ -63,7 +65,7 @@ PLANTS = (
         file="streams/engine.py",
         old="        return await self._complete(store, kept, fired, listed), asked\n",
         new="        return await self._complete(store, kept, fired, listed), set()\n",
-        caught_by=(ENGINE, "tests/streams/test_ticker.py"),
+        caught_by=(f"{ENGINE}::test_a_tick_before_a_deadline_that_moved_stores_where_it_is_now",),
     ),
     Plant(
         name="other-version-read",
@@ -107,7 +109,7 @@ PLANTS = (
         file="streams/engine.py",
         old="                self.forget([tp.partition])\n                raise\n",
         new="                raise\n",
-        caught_by=(ENGINE,),
+        caught_by=(f"{ENGINE}::test_what_a_failed_transaction_folded_is_folded_again",),
     ),
     Plant(
         name="poison-passed-over",

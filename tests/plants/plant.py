@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
+from tests.plants.forked import run
+
 ROOT = Path(__file__).parents[2]
+
+REPORT = "report.xml"
 
 FAILED = 1
 """Pytest's exit status where tests ran and some failed; others say that it could not run them."""
@@ -89,49 +92,43 @@ def plant(fault: Plant, copy: Path, parts: Mapping[str, str]) -> Caught:
     file = copy / fault.file
     file.write_text(fault.planted(copy), encoding="utf-8")
     try:
-        run = _pytest(copy, fault.caught_by, parts, "-x")
-        test, how = _judged(run, copy, fault.error)
+        status, said = _pytest(copy, fault.caught_by, parts, "-x")
     finally:
         # With the time it had: Python would else go on with what it compiled of the fault.
         shutil.copy2(ROOT / fault.file, file)
+    test, how = _judged(status, said, copy, fault.error)
     return Caught(test, how, time.monotonic() - began)
 
 
 def fails_anyway(tests: Collection[str], copy: Path, parts: Mapping[str, str]) -> str:
     """What pytest says where some of these tests do not pass though nothing is planted."""
-    run = _pytest(copy, tests, parts)
-    return "" if run.returncode == 0 else run.stdout
+    status, said = _pytest(copy, tests, parts)
+    return said if status else ""
 
 
 def _pytest(
-    home: Path, tests: Collection[str], parts: Mapping[str, str], *options: str
-) -> subprocess.CompletedProcess[str]:
-    report = f"--junitxml={home / 'report.xml'}"
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", report, *options, *tests],
-        cwd=home,
-        # Workers that tests start take the copy's code by it, not that of the environment.
-        env={**os.environ, **parts, "PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": ""},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    copy: Path, tests: Collection[str], parts: Mapping[str, str], *options: str
+) -> tuple[int, str]:
+    """Its exit status, and what it says."""
+    log = copy / "pytest.log"
+    options = ("-q", "-p", "no:cacheprovider", f"--junitxml={copy / REPORT}", *options)
+    # Workers that tests start take the copy's code by its path, and compile it once.
+    env = {**parts, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": ""}
+    status = run(copy, (*options, *tests), env, log)
+    return status, log.read_text(errors="replace")
 
 
-def _judged(run: subprocess.CompletedProcess[str], home: Path, error: str) -> tuple[str, str]:
+def _judged(status: int, said: str, copy: Path, error: str) -> tuple[str, str]:
     """The test that caught it and its message, or no test and what happened instead."""
-    if run.returncode == 0:
+    if status == 0:
         return "", "all of its tests passed"
-    if run.returncode != FAILED:
-        return "", f"pytest ended with {run.returncode}:\n{run.stdout}"
-    for case in ElementTree.parse(home / "report.xml").iter("testcase"):
+    if status != FAILED:
+        return "", f"pytest ended with {status}:\n{said}"
+    for case in ElementTree.parse(copy / REPORT).iter("testcase"):
         failure = case.find("failure")
         if failure is not None:
             how = failure.get("message", "")
             if how.startswith((*CATCHES, error) if error else CATCHES):
                 return f"{case.get('classname')}::{case.get('name')}", how
             return "", f"{case.get('name')} stumbled: {how}"
-    return "", f"no test failed by itself:\n{run.stdout}"
+    return "", f"no test failed by itself:\n{said}"
