@@ -86,10 +86,11 @@ def main() -> int:
         return 1
     with copied() as copy, parts() as given:
         tests = dict.fromkeys(test for fault in wanted for test in fault.caught_by)
+        out(f"{len(tests)} tests, first with nothing planted")
         if said := fails_anyway(tests, copy, given):
             out(f"{said}\nthese tests fail though nothing is planted, so they would catch nothing")
             return 1
-        out(f"the {len(tests)} tests pass where nothing is planted")
+        out(f"they pass; now with {len(wanted)} faults in turn")
         for fault in wanted:
             found = outcomes[fault.name] = plant(fault, copy, given)
             how = found.how.partition("\n")[0] if found.holds else f"NOT CAUGHT: {found.how}"

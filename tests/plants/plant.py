@@ -89,13 +89,14 @@ def copied() -> Iterator[Path]:
 def plant(fault: Plant, copy: Path, parts: Mapping[str, str]) -> Caught:
     """Plant a fault in a copy, see which test catches it, take it out again; raises `Stale`."""
     began = time.monotonic()
-    file = copy / fault.file
-    file.write_text(fault.planted(copy), encoding="utf-8")
+    file, planted = copy / fault.file, fault.planted(copy)
+    kept = file.rename(file.with_suffix(".kept"))
+    file.write_text(planted, encoding="utf-8")
     try:
         status, said = _pytest(copy, fault.caught_by, parts, "-x")
     finally:
-        # With the time it had: Python would else go on with what it compiled of the fault.
-        shutil.copy2(ROOT / fault.file, file)
+        # With the time it had, by which Python knows that what it compiled before is good again.
+        kept.replace(file)
     test, how = _judged(status, said, copy, fault.error)
     return Caught(test, how, time.monotonic() - began)
 
