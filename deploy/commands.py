@@ -21,6 +21,9 @@ CHECKS = (
 
 BENCHES = {"account": "does an event of a large account cost more than one of a small account?"}
 
+PROGRAMS = {"storm": "tests.storm", "plant": "tests.plants"}
+"""Commands that are programs, which take their own arguments and say what these mean."""
+
 SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
 """The whole suite waits more than it works, so three of it share two cores."""
 
@@ -43,10 +46,13 @@ def main(words: Sequence[str] | None = None) -> int:
     commands.add_parser(
         "storm", help="let everything fail while a sample is played; nothing is lost or doubled"
     )
+    commands.add_parser(
+        "plant", help="plant faults in copies of the code, one by one; a test catches each"
+    )
     words = sys.argv[1:] if words is None else words
     # Pytest's arguments are its own business, but for a plea for help; so are a measurement's.
-    ours = {"bench": 2, "test": 1, "storm": 1}.get("".join(words[:1]), len(words))
-    ours = len(words) if words[1:] == ["--help"] and words[:1] != ["storm"] else ours
+    ours = {"bench": 2, "test": 1, "storm": 1, "plant": 1}.get("".join(words[:1]), len(words))
+    ours = len(words) if words[1:] == ["--help"] and words[0] not in PROGRAMS else ours
     options, others = parser.parse_args(words[:ours]), words[ours:]
     if options.command == "run" and options.exit and options.keep:
         parser.error("run: --exit checks a sample, and --keep plays none")
@@ -54,8 +60,8 @@ def main(words: Sequence[str] | None = None) -> int:
         set_up(own=options.command == "storm")
         if options.command == "test":
             return test(others)
-        if options.command == "storm":
-            return _status("python", "-m", "tests.storm", *others)
+        if options.command in PROGRAMS:
+            return _status("python", "-m", PROGRAMS[options.command], *others)
         if options.command == "bench":
             return _status("python", "-m", f"tests.bench.{options.what}", *others)
         return running.run(options.seed, leave=options.exit, keep=options.keep)

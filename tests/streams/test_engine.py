@@ -239,6 +239,16 @@ def test_a_tick_fires_so_many_and_the_next_one_more(
     ]
 
 
+def test_a_tick_before_a_deadline_that_moved_stores_where_it_is_now(settings: Settings) -> None:
+    """Or each look at the clock would find it due, and append a tick."""
+    records = of_acme([*starts("ann"), *goes_on("ann", 5), *tick(15)])
+    waiting = "SELECT due_at FROM states WHERE due_at IS NOT NULL"
+    run(settings, *cut(records[:2], 1))
+    assert rows(settings, waiting) == [(day(14),)]
+    run(settings, records[2:])
+    assert rows(settings, waiting) == [(day(19),)]
+
+
 def test_states_fire_in_the_order_of_their_deadlines(settings: Settings) -> None:
     """Messages leave in the order in which deadlines passed, not in that of any set."""
     people = [f"p{i:02}" for i in range(30)]
@@ -306,6 +316,24 @@ async def _in_turn(settings: Settings, records: list[Record]) -> None:
         await first.work(ACME, records[:1], sought=False)
         await second.work(ACME, records[1:3], sought=False)
         await first.work(ACME, records[3:], sought=False)
+
+
+def test_what_a_failed_transaction_folded_is_folded_again(settings: Settings) -> None:
+    """By the same engine, which has seen these ids and states before."""
+    asyncio.run(_fail_and_go_on(settings, of_acme([*starts("ann"), *goes_on("ann", 5)])))
+    assert rows(settings, "SELECT last_activity_at, modules FROM training") == [(day(5), ["m1"])]
+
+
+async def _fail_and_go_on(settings: Settings, records: list[Record]) -> None:
+    async with open_pool(settings, size=1) as pool:
+        engine = Engine(settings, pool, fits)
+        await engine.work(ACME, records[:1], sought=False)
+        with connect(settings) as connection:
+            connection.execute("ALTER TABLE training RENAME TO gone")
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                await engine.work(ACME, records[1:], sought=False)
+            connection.execute("ALTER TABLE gone RENAME TO training")
+        await engine.work(ACME, records[1:], sought=False)
 
 
 WHO_MOVED = """

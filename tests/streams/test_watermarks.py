@@ -2,11 +2,12 @@
 
 import orjson
 from aiokafka import AIOKafkaProducer
+from faust.types import TP
 
 from schemas.facts import TrainingStarted
 from schemas.topics import TRAINING
 from streams import clock, letters, positions
-from streams.watermarks import LOOKS
+from streams.watermarks import LOOKS, Watermarks
 
 from .acme import DAY, EVERYONE, MONDAY, course, customer, started
 from .steps import Steps, driven
@@ -48,6 +49,20 @@ def test_a_drained_partition_has_come_as_far_as_the_clock_before_its_end_was_ask
     intake.say(started())
     assert intake.look() == 0
     assert intake.position(tp)[1] == watermark
+
+
+def test_what_is_heard_between_clock_and_end_is_not_passed_over(intake: Steps) -> None:
+    tp = intake.tp()
+    intake.drive(MONDAY)
+
+    async def asked_a_day_later() -> dict[TP, int]:
+        async with intake.pool.connection() as connection:
+            await clock.drive(connection, MONDAY + DAY)
+        return {tp: 0}
+
+    watermarks = Watermarks(intake.settings, intake.pool, asked_a_day_later)
+    assert intake.run(watermarks.look()) == 1
+    assert intake.position(tp)[1] == MONDAY
 
 
 def test_a_watermark_never_goes_back(intake: Steps) -> None:

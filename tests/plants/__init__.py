@@ -1,0 +1,1 @@
+"""Would a test notice if a step of the protocols were done wrongly?"""
