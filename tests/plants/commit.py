@@ -4,6 +4,7 @@ from tests.plants.plant import Plant
 
 ENGINE = "tests/streams/test_engine.py"
 FAULTS = "tests/streams/test_engine_faults.py"
+POSITIONS = "tests/streams/test_positions.py"
 TICKER = "tests/streams/test_ticker.py"
 WATERMARKS = "tests/streams/test_watermarks.py"
 
@@ -21,7 +22,7 @@ PLANTS = (
             "        place = Place(reading.end, *first, place.generation, place.parked)\n"
             "        await store.write_states(states)\n"
         ),
-        caught_by=(f"{FAULTS}::test_an_engine_killed_anywhere_loses_and_repeats_nothing",),
+        caught_by=(f"{ENGINE}::test_what_a_failed_transaction_folded_is_folded_again",),
     ),
     Plant(
         name="position-not-locked",
@@ -76,9 +77,15 @@ PLANTS = (
         file="streams/positions.py",
         old="    if position.topic_id != topic_id:\n",
         new='    if position.topic_id == "":\n',
-        caught_by=(
-            "tests/streams/test_engine_stops.py::test_where_a_position_does_not_fit_the_engine_does_not_begin",
-        ),
+        caught_by=(f"{POSITIONS}::test_what_does_not_fit_stops_by_name",),
+    ),
+    Plant(
+        name="expired-history-skipped",
+        breaks="the position is not below the log start, else stop by name",
+        file="streams/positions.py",
+        old="    if position.next_offset < extent.start:\n",
+        new="    if position.next_offset < 0:\n",
+        caught_by=(f"{POSITIONS}::test_what_does_not_fit_stops_by_name",),
     ),
     Plant(
         name="frozen-owner-keeps-its-lock",
@@ -143,11 +150,11 @@ PLANTS = (
         ),
     ),
     Plant(
-        name="tick-by-the-clock",
-        breaks="a tick's now is the least watermark of the intake partitions",
+        name="tick-claims-more",
+        breaks="a tick claims no more than the least watermark of the intake partitions",
         file="streams/ticker.py",
         old="            if now is None:\n                return 0\n",
-        new="            now = clock.real()\n",
+        new="            if now is None:\n                return 0\n            now += HEARTBEAT\n",
         caught_by=(f"{TICKER}::test_a_deadline_fires_when_intake_has_heard_so_far_and_not_before",),
     ),
     Plant(

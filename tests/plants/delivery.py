@@ -90,6 +90,7 @@ PLANTS = (
         old='        return self.state == "sending" and self.ts is None\n',
         new="        return False\n",
         caught_by=(f"{SENDER}::test_a_card_that_slack_took_without_saying_so_is_found",),
+        error="ValueError: too many values to unpack",
     ),
     Plant(
         name="looked-into-once",
@@ -114,6 +115,7 @@ PLANTS = (
         old='{"delivery_id": str(alert), "version": version}',
         new='{"version": version}',
         caught_by=(f"{SENDER}::test_a_card_that_slack_took_without_saying_so_is_found",),
+        error="ValueError: too many values to unpack",
     ),
     Plant(
         name="lease-not-fenced",

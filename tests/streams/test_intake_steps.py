@@ -307,7 +307,7 @@ def test_a_failed_append_moves_nothing(intake: Steps) -> None:
         return False
 
     # The broker learns of a topic's settings a moment after it has answered.
-    wait_for(refused, "the broker to refuse large records")
+    wait_for(refused, "the broker to refuse large records", seconds=20)
     with pytest.raises(AppendFailed):
         intake.take(tp)
     assert intake.position(tp)[0] == 0
