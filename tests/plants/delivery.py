@@ -130,7 +130,7 @@ PLANTS = (
             '        " WHERE alert = %s AND %s::timestamptz IS NOT NULL",\n'
         ),
         caught_by=(
-            f"{SENDER}::test_a_sender_frozen_just_before_the_request_posts_twice_and_counts_it",
+            f"{SENDER}::test_a_delivery_that_another_took_over_is_neither_begun_nor_recorded",
         ),
     ),
     Plant(
@@ -145,7 +145,9 @@ PLANTS = (
             "                    lease_until = clock_timestamp() + %s\n"
             "                WHERE alert = %s AND %s::timestamptz IS NOT NULL\n"
         ),
-        caught_by=(f"{SENDER}::test_a_delivery_that_another_took_over_is_not_begun",),
+        caught_by=(
+            f"{SENDER}::test_a_delivery_that_another_took_over_is_neither_begun_nor_recorded",
+        ),
     ),
     Plant(
         name="lease-not-checked-before-the-post",
