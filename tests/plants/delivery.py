@@ -129,9 +129,7 @@ PLANTS = (
             '        f"UPDATE deliveries SET {changes}, lease_until = NULL"\n'
             '        " WHERE alert = %s AND %s::timestamptz IS NOT NULL",\n'
         ),
-        caught_by=(
-            f"{SENDER}::test_a_delivery_that_another_took_over_is_neither_begun_nor_recorded",
-        ),
+        caught_by=(f"{SENDER}::test_a_delivery_under_a_lease_is_its_holders_alone",),
     ),
     Plant(
         name="begun-without-a-lease",
@@ -145,9 +143,7 @@ PLANTS = (
             "                    lease_until = clock_timestamp() + %s\n"
             "                WHERE alert = %s AND %s::timestamptz IS NOT NULL\n"
         ),
-        caught_by=(
-            f"{SENDER}::test_a_delivery_that_another_took_over_is_neither_begun_nor_recorded",
-        ),
+        caught_by=(f"{SENDER}::test_a_delivery_under_a_lease_is_its_holders_alone",),
     ),
     Plant(
         name="lease-not-checked-before-the-post",
@@ -165,7 +161,7 @@ PLANTS = (
         file="streams/slack.py",
         old="                      AND coalesce(d.lease_until < clock_timestamp(), true)\n",
         new="",
-        caught_by=(f"{SENDER}::test_several_senders_share_the_work_without_repeating_any",),
+        caught_by=(f"{SENDER}::test_a_delivery_under_a_lease_is_its_holders_alone",),
     ),
     Plant(
         name="retry-handler-left-on",

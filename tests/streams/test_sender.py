@@ -471,7 +471,7 @@ def test_a_sender_killed_while_mending_leaves_one_card_mended(
     assert desk.row(alert)["posted"] == 2
 
 
-def test_a_delivery_that_another_took_over_is_neither_begun_nor_recorded(desk: Desk) -> None:
+def test_a_delivery_under_a_lease_is_its_holders_alone(desk: Desk) -> None:
     desk.alert()
     asyncio.run(_take_over(desk.settings))
 
@@ -482,6 +482,7 @@ async def _take_over(settings: Settings) -> None:
         late, heir = await over.claim([], []), await lasting.claim([], [])
         assert late is not None
         assert heir is not None
+        assert await lasting.claim([], []) is None
         assert await lasting.begin(late, 1, "C1") is None
         assert not await lasting.sent(late, 1, "C1", "1.0", more=False)
         assert await lasting.begin(heir, 1, "C1") is not None
@@ -496,7 +497,7 @@ def test_a_sender_frozen_before_its_lease_check_sends_nothing_when_it_wakes(
         sender.await_event("failpoint")
         desk.send()
         sender.wake()
-        sender.await_event("lease_over")
+        sender.await_event("lease_over", seconds=20)
     finally:
         sender.close()
     assert len(cards(slack, alert)) == 1
