@@ -178,6 +178,7 @@ PLANTS = (
         old="            if ts:\n                await self._slack.update(",
         new="            if ts and claim.thread:\n                await self._slack.update(",
         caught_by=(f"{SENDER}::test_a_change_mends_the_card_and_posts_no_second_one",),
+        error="ValueError: too many values to unpack",
     ),
     Plant(
         name="no-fallback",
