@@ -129,9 +129,7 @@ PLANTS = (
             '        f"UPDATE deliveries SET {changes}, lease_until = NULL"\n'
             '        " WHERE alert = %s AND %s::timestamptz IS NOT NULL",\n'
         ),
-        caught_by=(
-            f"{SENDER}::test_a_sender_frozen_just_before_the_request_posts_twice_and_counts_it",
-        ),
+        caught_by=(f"{SENDER}::test_a_delivery_under_a_lease_is_its_holders_alone",),
     ),
     Plant(
         name="begun-without-a-lease",
@@ -145,7 +143,7 @@ PLANTS = (
             "                    lease_until = clock_timestamp() + %s\n"
             "                WHERE alert = %s AND %s::timestamptz IS NOT NULL\n"
         ),
-        caught_by=(f"{SENDER}::test_a_delivery_that_another_took_over_is_not_begun",),
+        caught_by=(f"{SENDER}::test_a_delivery_under_a_lease_is_its_holders_alone",),
     ),
     Plant(
         name="lease-not-checked-before-the-post",
@@ -163,7 +161,7 @@ PLANTS = (
         file="streams/slack.py",
         old="                      AND coalesce(d.lease_until < clock_timestamp(), true)\n",
         new="",
-        caught_by=(f"{SENDER}::test_several_senders_share_the_work_without_repeating_any",),
+        caught_by=(f"{SENDER}::test_a_delivery_under_a_lease_is_its_holders_alone",),
     ),
     Plant(
         name="retry-handler-left-on",
@@ -180,6 +178,7 @@ PLANTS = (
         old="            if ts:\n                await self._slack.update(",
         new="            if ts and claim.thread:\n                await self._slack.update(",
         caught_by=(f"{SENDER}::test_a_change_mends_the_card_and_posts_no_second_one",),
+        error="ValueError: too many values to unpack",
     ),
     Plant(
         name="no-fallback",

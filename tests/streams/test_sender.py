@@ -12,7 +12,7 @@ from projections.migrate import migrate
 from streams import clock, database
 from streams.sender import Pace
 from streams.settings import Settings
-from streams.slack import Claim, Ledger
+from streams.slack import Ledger
 from tests.local_slack import LocalSlack
 from tests.streams.sending import RAISED, Desk, calls, cards, send, struck, unsettled
 from tests.streams.system import wait_for
@@ -471,18 +471,21 @@ def test_a_sender_killed_while_mending_leaves_one_card_mended(
     assert desk.row(alert)["posted"] == 2
 
 
-def test_a_delivery_that_another_took_over_is_not_begun(desk: Desk) -> None:
+def test_a_delivery_under_a_lease_is_its_holders_alone(desk: Desk) -> None:
     desk.alert()
-    late, heir = asyncio.run(_take_over(desk.settings))
-    assert late is None
-    assert heir is not None
+    asyncio.run(_take_over(desk.settings))
 
 
-async def _take_over(settings: Settings) -> list[Claim | None]:
+async def _take_over(settings: Settings) -> None:
     async with database.open_pool(settings, size=1) as pool:
         over, lasting = Ledger(pool, timedelta(0)), Ledger(pool, timedelta(minutes=1))
-        claims = [await over.claim([], []), await lasting.claim([], [])]
-        return [await lasting.begin(claim, 1, "C1") for claim in claims if claim]
+        late, heir = await over.claim([], []), await lasting.claim([], [])
+        assert late is not None
+        assert heir is not None
+        assert await lasting.claim([], []) is None
+        assert await lasting.begin(late, 1, "C1") is None
+        assert not await lasting.sent(late, 1, "C1", "1.0", more=False)
+        assert await lasting.begin(heir, 1, "C1") is not None
 
 
 def test_a_sender_frozen_before_its_lease_check_sends_nothing_when_it_wakes(
@@ -494,7 +497,7 @@ def test_a_sender_frozen_before_its_lease_check_sends_nothing_when_it_wakes(
         sender.await_event("failpoint")
         desk.send()
         sender.wake()
-        sender.await_event("lease_over")
+        sender.await_event("lease_over", seconds=20)
     finally:
         sender.close()
     assert len(cards(slack, alert)) == 1
