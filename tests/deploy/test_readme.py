@@ -24,7 +24,7 @@ from tests.streams.system import System, wait_for
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-(RUN, TEST, STORM), EVERYDAY = commands(README)
+(RUN, TEST, STORM, PLANT), EVERYDAY = commands(README)
 CARD = "┌─ "
 
 
@@ -63,10 +63,11 @@ def test_tests_are_run_and_counted(given: Mapping[str, str]) -> None:
     assert re.search(r"\b[1-9]\d* passed", run(f"{line} {quick}", given, ROOT))
 
 
-def test_a_storm_is_understood(given: Mapping[str, str]) -> None:
+@pytest.mark.parametrize("line", [STORM, PLANT], ids=["storm", "plant"])
+def test_what_lasts_long_is_understood(line: str, given: Mapping[str, str]) -> None:
     """It lasts longer than the suite, so it is only asked how it would go."""
-    line, _, _ = STORM.partition("#")
-    assert "usage: ./dev storm" in run(f"{line} --help", given, ROOT)
+    command, _, _ = line.partition(" all ")
+    assert f"usage: {command}" in run(f"{command} all --help", given, ROOT)
 
 
 def test_every_export_is_named() -> None:

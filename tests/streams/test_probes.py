@@ -67,7 +67,7 @@ def test_a_worker_without_progress_is_ended(system: System) -> None:
     with system.held("engine", TIMELINE, 1):
         worker = system.start("engine", LAUREL_WATCHDOG_SECONDS="4")
         assert_strikes(worker, "NoProgress", "[1] stands at 0, with")
-    system.start("engine", LAUREL_WATCHDOG_SECONDS="4")
+    system.start("engine")
     await_folded(system)
 
 
