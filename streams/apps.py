@@ -21,14 +21,14 @@ from schemas.topics import READS, App
 
 from . import logs, metrics, positions, readings
 from .append import open_producer
-from .database import PASSING, Pool, open_pool
+from .database import PASSING, Pool, check, open_pool
 from .extent import Extent
 from .lanes import BACK_OFF, Lanes
 from .monitor import EVERY, Monitor
 from .probes import serve
 from .process import die
 from .settings import Settings, SettingsError
-from .stop import CannotListen, StopHangs
+from .stop import CannotListen, DatabaseMismatch, StopHangs
 from .topics import check_settings, topic_ids
 from .transport import Batch, BatchConsumer, Record, batches, install
 
@@ -169,6 +169,10 @@ class Worker:
             self.producer = await self._stack.enter_async_context(open_producer(self.settings))
             await self.open()
             looks = await self._watch()
+            try:
+                await _patiently(lambda: check(self.pool))
+            except DatabaseMismatch as fault:
+                die(fault, app=self.kind)
             for name, (seconds, step) in {**self.steps(), **looks}.items():
                 task = asyncio.create_task(_forever(name, seconds, step), name=name)
                 self._loops.append(task)

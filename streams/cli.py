@@ -15,7 +15,7 @@ from schemas.exports import EXPORTS
 
 from .settings import Settings, SettingsError, load
 from .shell import Failed, Refused, complain, duration, postgres_address, reason, whole
-from .stop import Stop
+from .stop import DatabaseMismatch, Stop
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -56,9 +56,8 @@ def _do(settings: Settings, options: argparse.Namespace) -> None:
     ) as fault:
         why = " ".join(str(fault).split())
         raise Failed(f"Postgres at {postgres_address(settings)}: {why}") from None
-    except psycopg.errors.UndefinedTable as fault:
-        where, why = postgres_address(settings), _first_line(fault)
-        raise Failed(f"Postgres at {where}: {why}: run `laurel migrate`") from None
+    except DatabaseMismatch as fault:
+        raise Failed(f"Postgres at {postgres_address(settings)}: {fault}") from None
     except Exception as fault:
         if not _of_kafka(fault):
             raise

@@ -7,7 +7,10 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from projections.revision import mismatch
+
 from .settings import Settings
+from .stop import DatabaseMismatch
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
@@ -65,9 +68,37 @@ async def open_pool(
 
 
 def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
-    """One connection for a command; autocommit."""
-    return psycopg.connect(
+    """One connection for a command; autocommit. Raises `DatabaseMismatch` as `check` does."""
+    connection = psycopg.connect(
         settings.database_url.get_secret_value(),
         autocommit=True,
         **parameters(settings),  # type: ignore[arg-type]
     )
+    try:
+        _fits(connection.execute(_REVISION).fetchone())
+    except psycopg.errors.UndefinedTable:
+        connection.close()
+        _fits(None)
+    except DatabaseMismatch:
+        connection.close()
+        raise
+    return connection
+
+
+async def check(pool: Pool) -> None:
+    """Raises `DatabaseMismatch` where the database is not the one this code was written for."""
+    async with pool.connection() as connection:
+        try:
+            found = await (await connection.execute(_REVISION)).fetchone()
+        except psycopg.errors.UndefinedTable:
+            found = None
+        _fits(found)
+
+
+_REVISION = "SELECT version_num FROM public.alembic_version"
+
+
+def _fits(found: tuple[Any, ...] | None) -> None:
+    wrong = mismatch(found[0] if found else None)
+    if wrong:
+        raise DatabaseMismatch(wrong)

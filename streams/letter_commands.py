@@ -10,17 +10,19 @@ import psycopg
 from schemas.envelope import stamp
 
 from . import letters
-from .database import Connection, parameters
+from .database import Connection, connect, parameters
 from .letters import Letter, LetterError
 from .set_aside import Kind, parse_name
 from .settings import Settings
-from .shell import Refused, say, table
+from .shell import Refused, complain, say, table
 
 WORDS: dict[Kind, str] = {"q": "a row of the quarantine", "d": "a dead letter"}
 
 
 def _with(settings: Settings, act: Callable[[Connection], Awaitable[None]]) -> None:
     """Do something on a connection of its own; what letters refuse is refused here."""
+
+    connect(settings).close()
 
     async def run() -> None:
         url, given = settings.database_url.get_secret_value(), parameters(settings)
@@ -57,6 +59,10 @@ def listing(settings: Settings, options: Namespace) -> None:
                 for row in rows
             ],
         )
+        if not rows and options.reason:
+            there = {count.reason for count in await letters.counts(connection)}
+            names = ", ".join(sorted(there)) or "none, because nothing was set aside yet"
+            complain(f"no such row has the reason {options.reason!r}; reasons there are: {names}")
         if options.kind == "d":
             await _parked(connection)
 

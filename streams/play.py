@@ -15,6 +15,7 @@ from itertools import groupby
 from schemas.envelope import stamp
 
 from . import clock
+from .database import connect
 from .play_file import Line, read, step_of
 from .player import Player, open_player
 from .publishing import open_file
@@ -32,6 +33,7 @@ def run(settings: Settings, options: Namespace) -> None:
         with open_file(options.file) as opened:
             lines = read(opened, options.file, options.step)
     reach_kafka(settings)
+    connect(settings).close()
     asyncio.run(_run(settings, options, lines))
 
 

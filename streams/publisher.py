@@ -40,6 +40,8 @@ class PublishFailed(Exception):
 class Publisher:
     """Sends events to the intake topics; use it as a context manager, which flushes at its end.
 
+    What was sent is waited for even where a fault ends it: nobody could say what became of it.
+
     `patience`: seconds in which an event must be acknowledged, else it counts as not taken.
     """
 
@@ -83,10 +85,7 @@ class Publisher:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if fault is None:
-            self.close()
-        else:
-            self._producer.close()
+        self.close()
 
 
 def open_producer(settings: Settings, patience: float) -> KafkaProducer:

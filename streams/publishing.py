@@ -75,4 +75,6 @@ def _send(settings: Settings, events: Iterable[bytes]) -> int:
                 sent += 1
     except PublishFailed as fault:
         raise Failed(str(fault)) from None
+    except Refused as fault:
+        raise Refused(f"{fault}; the {sent} events before it are on the intake topics") from None
     return sent

@@ -152,7 +152,8 @@ def park(settings: Settings, options: Namespace) -> None:
         raise Refused(f"the timeline has partitions 0 to {len(found) - 1}, not {options.partition}")
     extent = found[options.partition]
     if not extent.start <= options.offset < extent.end:
-        raise Refused(f"{where} holds {extent.start} to {extent.end - 1}, not {options.offset}")
+        holds = f"{extent.start} to {extent.end - 1}" if extent.start < extent.end else "no record"
+        raise Refused(f"{where} holds {holds}, not {options.offset}")
     with database.connect(settings) as connection, connection.transaction():
         row = connection.execute(
             "SELECT next_offset FROM positions"

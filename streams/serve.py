@@ -29,8 +29,7 @@ def run(settings: Settings, _: Namespace) -> None:
     metrics.begin_door((202, 500, *PROBLEMS))
     reach_kafka(settings)
     topic_ids(settings)
-    with database.connect(settings) as connection:
-        connection.execute("SELECT FROM tokens LIMIT 1")
+    database.connect(settings).close()
     asyncio.run(_until_told(settings))
 
 

@@ -51,10 +51,16 @@ class Settings(BaseModel):
         1.0, description="messages a channel gets a second, in the long run; Slack takes one"
     )
     laurel_prefix: str = Field(
-        "", pattern=r"^[A-Za-z0-9._-]*$", description="before every topic and group name"
+        "",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        max_length=100,
+        description="before every topic and group name",
     )
     laurel_instance: str = Field(
-        "", pattern=r"^[A-Za-z0-9._-]*$", description="stable worker name; empty: host and process"
+        "",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        max_length=100,
+        description="stable worker name; empty: host and process",
     )
     laurel_partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
         12, description="partitions of every topic"

@@ -29,6 +29,10 @@ class TopicMismatch(Stop):
     """A topic is missing or set up otherwise than Laurel needs it."""
 
 
+class DatabaseMismatch(Stop):
+    """The database is at another revision than this code needs, or has no tables of Laurel."""
+
+
 class Undecodable(Stop):
     """A timeline record cannot be read, or lies in the wrong partition."""
 

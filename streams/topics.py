@@ -66,13 +66,16 @@ def check_settings(settings: Settings) -> None:
 
 
 def create(settings: Settings) -> list[str]:
-    """Make the topics that are missing; returns their names in Kafka."""
+    """Make the topics that are missing; returns their names in Kafka.
+
+    Raises `TopicMismatch` where Kafka refuses, for example for want of brokers to replicate on.
+    """
     client = admin(settings)
     try:
         existing = set(client.list_topics())
         wanted = [topic for topic in TOPICS if settings.topic(topic.name) not in existing]
         if wanted:
-            client.create_topics(
+            made = client.create_topics(
                 {
                     settings.topic(topic.name): {
                         "num_partitions": settings.laurel_partitions,
@@ -81,9 +84,15 @@ def create(settings: Settings) -> list[str]:
                     }
                     for topic in wanted
                 },
-                # A broker answers before it knows them itself.
-                wait_for_metadata=True,
+                raise_errors=False,
             )
+            refused = [one for one in made["topics"] if one["error_code"]]
+            if refused:
+                name, why = refused[0]["name"], refused[0]["error_message"]
+                few = f"{len(refused)} topics, such as {name}"
+                raise TopicMismatch(f"Kafka does not make {few}: {why}")
+            # A broker answers before it knows them itself.
+            client.wait_for_topics([settings.topic(topic.name) for topic in wanted])
         return [settings.topic(topic.name) for topic in wanted]
     finally:
         client.close()

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from projections.migrate import migrate, sqlalchemy_url
+from projections.revision import REVISION
 from projections.tables import metadata
 from projections.views import VIEWS
 
@@ -34,6 +35,10 @@ def fill_factors(url: str) -> dict[str, str]:
             " WHERE relkind = 'r' AND reloptions IS NOT NULL"
         ).fetchall()
     return {table.removeprefix("public."): options[0] for table, options in found}
+
+
+def test_the_newest_migration_is_the_one_the_code_needs(database: str) -> None:
+    assert migrate(database) == REVISION
 
 
 def test_the_migrations_make_what_the_code_names(database: str) -> None:

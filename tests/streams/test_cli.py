@@ -16,8 +16,10 @@ from typing import NamedTuple
 import pytest
 from kafka import KafkaAdminClient
 
+from projections.revision import REVISION
 from schemas.topics import EVENT_AT_MOST, TOPICS
 from streams import cli
+from streams.process import STOPPED
 from tests.conftest import Broker
 from tests.streams.system import Story, System
 
@@ -276,6 +278,30 @@ def test_a_database_without_tables_says_to_migrate(database: str, laurel: Laurel
     assert "run `laurel migrate`" in said.err
 
 
+@pytest.mark.parametrize("revision", ["0001", "9999"])
+def test_a_database_of_another_version_is_named_before_it_is_used(
+    revision: str, system: System, laurel: Laurel
+) -> None:
+    with system.connect() as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", (revision,))
+    for words in ("export alerts", "positions", "quarantine list", "serve", "play --end"):
+        said = laurel(*words.split(), env=system.env)
+        assert said.code == 1
+        assert f"is at revision {revision}, this code needs {REVISION}: run " in said.err
+    worker = system.start("engine")
+    assert worker.await_exit() == STOPPED
+    (line,) = worker.events("stopped")
+    assert line["error"] == "DatabaseMismatch"
+
+
+def test_what_kafka_refuses_is_said_in_its_own_words(system: System, laurel: Laurel) -> None:
+    env = {**system.env, "LAUREL_PREFIX": "copied-", "LAUREL_REPLICATION": "3"}
+    said = laurel("topics", env=env)
+    assert said.code == 1
+    assert "such as copied-intake.directory: Unable to replicate the partition 3 time" in said.err
+    assert len(said.err) < 500
+
+
 def test_migrating_and_making_topics_twice_changes_nothing(system: System, laurel: Laurel) -> None:
     env = {**system.env, "LAUREL_PREFIX": system.settings.laurel_prefix + "anew-"}
     assert laurel("migrate", env=env).code == 0
@@ -355,6 +381,7 @@ def test_what_comes_on_standard_input_is_published_up_to_the_wrong_line(system: 
     )
     assert ended.returncode == 2
     assert "standard input, line 2: " in ended.stderr
+    assert "; the 1 events before it are on the intake topics" in ended.stderr
     assert len(system.records("intake.training")) == 1
 
 
@@ -491,6 +518,8 @@ def test_what_waits_is_listed_and_shown(waiting: System, laurel: Laurel) -> None
     assert re.search(r"^q2 .* ambiguous ", listed, re.MULTILINE)
     only = laurel("quarantine", "list", "--reason", "unknown", env=waiting.env).out
     assert "q2" not in only
+    none = laurel("quarantine", "list", "--reason", "unheard", env=waiting.env).err
+    assert "'unheard'; reasons there are: ambiguous, json, unknown" in none
     assert "q1" not in laurel("quarantine", "list", "--status", "discarded", env=waiting.env).out
     shown = laurel("dead-letters", "show", "d1", env=waiting.env).out
     assert "no JSON" in shown

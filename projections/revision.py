@@ -1,0 +1,19 @@
+"""Is the database the one that this code was written for? Asked before anything is read in it."""
+
+REVISION = "0006"
+"""The newest migration."""
+
+
+def mismatch(found: str | None) -> str | None:
+    """What to do about a database at another revision, None for one without any; None if it fits.
+
+    >>> mismatch(REVISION)
+    >>> mismatch("0001")
+    'the database is at revision 0001, this code needs 0006: run `laurel migrate`'
+    """
+    if found == REVISION:
+        return None
+    if found is None:
+        return "the database has no tables of Laurel: run `laurel migrate`"
+    todo = "run `laurel migrate`" if found < REVISION else "run the Laurel that migrated it"
+    return f"the database is at revision {found}, this code needs {REVISION}: {todo}"
