@@ -216,8 +216,11 @@ class Engine:
         used: list[UsageRecorded] = []
         log_time, releases = place.log_time, place.releases
         dropped: Counter[str] = Counter()
+        stamped = None
         for record in batch:
-            log_time = max(log_time, from_epoch_ms(record.timestamp))
+            if record.timestamp != stamped:  # records that came together share it
+                stamped = record.timestamp
+                log_time = max(log_time, from_epoch_ms(stamped))
             if record.offset in place.parked:
                 log("passed_over", partition=tp.partition, offset=record.offset)
                 dropped["parked"] += 1
