@@ -1,6 +1,6 @@
 """What does the engine read and write in the one transaction of a batch?"""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,6 +20,11 @@ from .rows import Rows
 StateKey = tuple[str, str]
 
 BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+
+ID_BYTES = 16
+
+IN_ONE_ROW = 1000
+"""Ids of so many records lie in one row of a day, however small their batches were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +236,17 @@ class Store:
             ],
         )
 
-    async def remembered(self) -> list[tuple[date, bytes]]:
-        """The packed ids of every batch of the days that are still remembered."""
+    async def remembered(self) -> AsyncIterator[tuple[date, bytes]]:
+        """The packed ids that are still remembered, a day at a time."""
         await self._cursor.execute(
-            "SELECT day, hashes FROM remembered WHERE partition = %s", (self.partition,)
+            "SELECT DISTINCT day FROM remembered WHERE partition = %s", (self.partition,)
         )
-        return [(row[0], row[1]) for row in await self._cursor.fetchall()]
+        for (day,) in await self._cursor.fetchall():
+            await self._cursor.execute(
+                "SELECT hashes FROM remembered WHERE partition = %s AND day = %s",
+                (self.partition, day),
+            )
+            yield day, b"".join([row[0] for row in await self._cursor.fetchall()])
 
     async def write_remembered(
         self, fresh: Mapping[date, bytes], gone: Collection[date], next_offset: int
@@ -253,6 +263,29 @@ class Store:
                 " VALUES (%s, %s, %s, %s)",
                 [(self.partition, day, next_offset, ids) for day, ids in sorted(fresh.items())],
             )
+
+    async def merge_remembered(self, days: Collection[date], old: int, new: int) -> None:
+        """Where the position comes past a multiple of `IN_ONE_ROW`, make one row a day of the last.
+
+        So small batches leave few rows too; what is large enough already stays as it is.
+        """
+        start = old - old % IN_ONE_ROW
+        if new < start + IN_ONE_ROW:
+            return
+        await self._cursor.execute(
+            """
+            WITH small AS (
+                DELETE FROM remembered
+                WHERE partition = %s AND day = ANY(%s) AND next_offset >= %s AND next_offset <= %s
+                  AND length(hashes) < %s
+                RETURNING day, next_offset, hashes
+            )
+            INSERT INTO remembered (partition, day, next_offset, hashes)
+            SELECT %s, day, max(next_offset), string_agg(hashes, '' ORDER BY next_offset)
+            FROM small GROUP BY day
+            """,
+            (self.partition, list(days), start, old, IN_ONE_ROW * ID_BYTES, self.partition),
+        )
 
 
 def _json(values: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import compress
 from typing import Any
 
 from faust.types import TP
@@ -181,6 +182,7 @@ class Engine:
         await store.write_alerts(fold.decided)
         ids = kept.remembered.take_changes()
         await store.write_remembered(ids.fresh, ids.gone, reading.end)
+        await store.merge_remembered(ids.days, place.next_offset, reading.end)
         if ids.forgotten:
             log("ids_forgotten", partition=store.partition, ids=ids.forgotten)
             metrics.IDS_FORGOTTEN.inc(ids.forgotten)
@@ -204,7 +206,9 @@ class Engine:
     def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
         """Decode what was not folded before, up to and with the first tick that counts."""
         facts: list[tuple[int, Fact]] = []
-        log_time, releases = place.log_time, place.releases
+        ids: list[tuple[date, bytes]] = []
+        tick: tuple[int, Tick] | None = None
+        log_time, releases, end = place.log_time, place.releases, batch[-1].offset + 1
         dropped: Counter[str] = Counter()
         for record in batch:
             log_time = max(log_time, from_epoch_ms(record.timestamp))
@@ -223,15 +227,17 @@ class Engine:
                     log("tick_stale", partition=tp.partition, offset=record.offset)
                     dropped["tick_stale"] += 1
                     continue
-                tick = record.offset, told.fact
-                return Reading(facts, tick, log_time, told.releases, record.offset + 1, dropped)
+                tick, releases, end = (record.offset, told.fact), told.releases, record.offset + 1
+                break
             releases = max(releases, told.releases)
-            if remembered.is_repeat(fingerprint(*told.name), log_time.date()):
-                log("repeat", partition=tp.partition, offset=record.offset)
-                dropped["repeat"] += 1
-                continue
             facts.append((record.offset, told.fact))
-        return Reading(facts, None, log_time, releases, batch[-1].offset + 1, dropped)
+            ids.append((log_time.date(), fingerprint(*told.name)))
+        repeats = remembered.repeats(ids)
+        for offset, _ in compress(facts, repeats):
+            log("repeat", partition=tp.partition, offset=offset)
+            dropped["repeat"] += 1
+        facts = [fact for fact, repeat in zip(facts, repeats, strict=True) if not repeat]
+        return Reading(facts, tick, log_time, releases, end, dropped)
 
     def _decode(self, tp: TP, record: Record) -> Told:
         """Raises `Undecodable` for a record that is none of ours, or does not belong here."""
@@ -322,7 +328,7 @@ class Engine:
         stands = place.next_offset, place.generation
         if kept is None or (kept.position, kept.generation) != stands:
             kept = Partition(*stands, Remembered(self._settings.laurel_ids_remembered))
-            for day, packed in await store.remembered():
+            async for day, packed in store.remembered():
                 kept.remembered.load(day, packed)
             self._partitions[store.partition] = kept
         return kept
