@@ -35,8 +35,8 @@ class Known:
     def add(self, ids: Ids) -> None:
         """Take in ids that are not there yet, each once."""
         run = np.sort(ids)
-        # Each array is over twice as long as the next, so there are few, and each id moves seldom.
-        while self._runs and len(self._runs[-1]) <= 2 * len(run):
+        # Each array is longer than the next, so there are few, and an id moves seldom.
+        while self._runs and len(self._runs[-1]) <= len(run):
             run = np.concatenate((self._runs.pop(), run))
             run.sort(kind="stable")
         self._runs.append(run)
@@ -50,23 +50,27 @@ class Known:
 
     def hold(self, ids: Ids) -> Flags:
         """Of each id, whether it is there."""
-        places, bits = self._places(ids)
-        held: Flags = ((self._map[places] & bits) != 0).all(axis=1)
+        first, second = ids.view(np.int64).reshape(-1, 2).T
+        held = self._is_marked(first)
         asked = np.flatnonzero(held)
+        asked = asked[self._is_marked(second[asked])]
+        held[:] = False
         sought = ids[asked]
-        found = np.zeros(len(asked), np.bool_)
         for run in self._runs:
             at = np.minimum(np.searchsorted(run, sought), len(run) - 1)
-            found |= run[at] == sought
-        held[asked] = found
+            held[asked[run[at] == sought]] = True
         return held
 
     def _mark(self, ids: Ids) -> None:
-        places, bits = self._places(ids)
-        np.bitwise_or.at(self._map, places.ravel(), bits.ravel())
+        places, bits = self._places(ids.view(np.int64))
+        np.bitwise_or.at(self._map, places, bits)
 
-    def _places(self, ids: Ids) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-        """The bytes of the map in which the bits of each id lie, and the bits."""
-        halves = ids.view(np.int64).reshape(-1, 2)
+    def _is_marked(self, halves: NDArray[np.int64]) -> Flags:
+        places, bits = self._places(halves)
+        marked: Flags = (self._map[places] & bits) != 0
+        return marked
+
+    def _places(self, halves: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """The bytes of the map in which the bits of these halves of ids lie, and the bits."""
         places = (halves >> 3) & (self._map.size - 1)
         return places, np.left_shift(1, halves & 7).astype(np.uint8)
