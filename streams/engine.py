@@ -8,16 +8,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import compress
 from typing import Any
 
 from faust.types import TP
 from pydantic import TypeAdapter
 
+from handlers import usage
+from handlers.usage import Told as Usage
+from projections.counts import Counts
 from projections.rows import Rows, rows_of
 from projections.store import StateKey, Store, Stored, Written
 from schemas.envelope import Told, Unreadable, decode, from_epoch_ms
-from schemas.facts import EPOCH, Fact, Tick
+from schemas.facts import EPOCH, Fact, Tick, UsageRecorded
 from schemas.topics import CATALOGUE
 
 from . import clock, metrics
@@ -55,6 +57,7 @@ class Partition:
     generation: int
     remembered: Remembered
     cache: dict[StateKey, Any] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Reading:
     """What a transaction folds: facts not seen before, and the tick that ends it."""
 
     facts: list[tuple[int, Fact]]
+    used: list[UsageRecorded]
     tick: tuple[int, Tick] | None
     log_time: datetime
     releases: int
@@ -154,13 +158,17 @@ class Engine:
             kept = await self._kept(store, place)
             reading = self._read(tp, batch, place, kept.remembered)
             fold, exact = await self._fold(store, kept, reading)
+            counted = await self._count_usage(store, kept, reading)
         failpoint("engine.folded")
         with Timed("engine", "write"):
+            await store.write_counts(counted)
             await self._write(store, place, kept=kept, reading=reading, fold=fold, exact=exact)
         rest = [record for record in records if record.offset >= reading.end]
 
         def keep() -> None:
             self._keep(tp.partition, kept, fold, reading.end)
+            kept.counts.shrink(self._cached_at_most)
+            kept.counts.learn(counted._asdict())
             self._count(reading, fold)
 
         return rest, keep
@@ -205,13 +213,18 @@ class Engine:
 
     def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
         """Decode what was not folded before, up to and with the first tick that counts."""
-        facts: list[tuple[int, Fact]] = []
+        heard: list[tuple[int, Fact]] = []
         ids: list[tuple[date, bytes]] = []
         tick: tuple[int, Tick] | None = None
         log_time, releases, end = place.log_time, place.releases, batch[-1].offset + 1
+        facts: list[tuple[int, Fact]] = []
+        used: list[UsageRecorded] = []
         dropped: Counter[str] = Counter()
+        stamped = None
         for record in batch:
-            log_time = max(log_time, from_epoch_ms(record.timestamp))
+            if record.timestamp != stamped:  # records that came together share it
+                stamped = record.timestamp
+                log_time = max(log_time, from_epoch_ms(stamped))
             if record.offset in place.parked:
                 log("passed_over", partition=tp.partition, offset=record.offset)
                 dropped["parked"] += 1
@@ -230,14 +243,17 @@ class Engine:
                 tick, releases, end = (record.offset, told.fact), told.releases, record.offset + 1
                 break
             releases = max(releases, told.releases)
-            facts.append((record.offset, told.fact))
+            heard.append((record.offset, told.fact))
             ids.append((log_time.date(), fingerprint(*told.name)))
-        repeats = remembered.repeats(ids)
-        for offset, _ in compress(facts, repeats):
-            log("repeat", partition=tp.partition, offset=offset)
-            dropped["repeat"] += 1
-        facts = [fact for fact, repeat in zip(facts, repeats, strict=True) if not repeat]
-        return Reading(facts, tick, log_time, releases, end, dropped)
+        for (offset, fact), repeat in zip(heard, remembered.repeats(ids), strict=True):
+            if repeat:
+                log("repeat", partition=tp.partition, offset=offset)
+                dropped["repeat"] += 1
+            elif isinstance(fact, UsageRecorded):
+                used.append(fact)
+            else:
+                facts.append((offset, fact))
+        return Reading(facts, used, tick, log_time, releases, end, dropped)
 
     def _decode(self, tp: TP, record: Record) -> Told:
         """Raises `Undecodable` for a record that is none of ours, or does not belong here."""
@@ -285,6 +301,12 @@ class Engine:
             return after
 
         return await self._complete(store, kept, fired, listed), asked
+
+    async def _count_usage(self, store: Store, kept: Partition, reading: Reading) -> Usage:
+        """The rows that follow from what was used; a tick changes none of them."""
+        told = usage.tally(reading.used)
+        kept.counts.learn(await store.counts(kept.counts.missing(told)))
+        return usage.follow(told, kept.counts.known)
 
     async def _complete(
         self,
