@@ -142,8 +142,9 @@ async def measure(database: str, ids: int, rows: int) -> Cost:
         before, reloads = resident(), []
         for store, one in zip(stores, known, strict=True):
             began = time.perf_counter()
-            async for day, packed in store.remembered():
-                one.load(day, packed)
+            async with connection.transaction():
+                async for day, packed in store.remembered():
+                    one.load(day, packed)
             reloads.append(time.perf_counter() - began)
         del packed
         taken = (resident() - before) / ids
@@ -196,14 +197,12 @@ def batch(chance: random.Random, old: list[bytes]) -> list[tuple[date, bytes]]:
 
 async def some_ids(connection: Connection, partition: int) -> list[bytes]:
     """A few that were laid into the table, of each day."""
-    rows = await connection.execute(
-        "SELECT DISTINCT ON (day) hashes FROM live.remembered WHERE partition = %s", (partition,)
-    )
-    return [
-        row[0][at : at + SIZE]
-        for row in await rows.fetchall()
-        for at in range(0, len(row[0]), SIZE)
-    ]
+    async with connection.transaction():
+        found = await connection.execute(
+            "SELECT DISTINCT ON (day) hashes FROM remembered WHERE partition = %s", (partition,)
+        )
+        rows = await found.fetchall()
+    return [row[0][at : at + SIZE] for row in rows for at in range(0, len(row[0]), SIZE)]
 
 
 async def write(connection: Connection, store: Store, known: Remembered, number: int) -> float:

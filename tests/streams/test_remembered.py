@@ -110,6 +110,7 @@ HALVES = (b"\0" * 8, b"a" * 8, b"a" * 7 + b"\0", b"\0" * 7 + b"a", b"a" * 7 + b"
 ALIKE = [first + second for first in HALVES for second in HALVES]
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(
     told=some.lists(
         some.tuples(some.sampled_from((0, 0, 0, 0, 1, 3, 8)), some.sampled_from(ALIKE)), max_size=80
