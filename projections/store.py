@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +27,8 @@ ID_BYTES = 16
 
 IN_ONE_ROW = 1000
 """Ids of so many records lie in one row of a day, however small their batches were."""
+
+ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +244,23 @@ class Store:
         )
 
     async def remembered(self) -> AsyncIterator[tuple[date, bytes]]:
-        """The packed ids that are still remembered, a day at a time."""
-        await self._cursor.execute(
-            "SELECT DISTINCT day FROM remembered WHERE partition = %s", (self.partition,)
-        )
-        for (day,) in await self._cursor.fetchall():
+        """The packed ids that are still remembered, so few at a time that no session waits long."""
+        last = date.min, 0
+        while True:
             await self._cursor.execute(
-                "SELECT hashes FROM remembered WHERE partition = %s AND day = %s",
-                (self.partition, day),
+                """
+                SELECT day, next_offset, hashes FROM remembered
+                WHERE partition = %s AND (day, next_offset) > (%s, %s)
+                ORDER BY day, next_offset LIMIT %s
+                """,
+                (self.partition, *last, ROWS_AT_ONCE),
             )
-            yield day, b"".join([row[0] for row in await self._cursor.fetchall()])
+            rows = await self._cursor.fetchall()
+            if not rows:
+                return
+            for day, found in groupby(rows, itemgetter(0)):
+                yield day, b"".join([row[2] for row in found])
+            last = rows[-1][:2]
 
     async def write_remembered(
         self, fresh: Mapping[date, bytes], gone: Collection[date], next_offset: int

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from hypothesis import strategies as some
 
+from projections import store as stores
 from projections.migrate import migrate
 from projections.store import IN_ONE_ROW, Store
 from streams.ids import unpack
@@ -141,8 +142,12 @@ def migrated(database: str) -> str:
     return database
 
 
-def test_what_is_stored_is_what_is_remembered(migrated: str) -> None:
+@pytest.mark.parametrize("rows_at_once", [1, 3, 500])
+def test_what_is_stored_is_what_is_remembered(
+    migrated: str, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Batches of ids, new and old, over days with gaps and a small cap; restarts in between."""
+    monkeypatch.setattr(stores, "ROWS_AT_ONCE", rows_at_once)
     seed = int.from_bytes(os.urandom(4))
     print(f"seed {seed}")  # noqa: T201 -- to repeat what failed
     asyncio.run(_remember(migrated, random.Random(seed)))
