@@ -38,7 +38,7 @@ PARTITIONS = 12
 DAYS = [date(2026, 1, 5) + timedelta(days=number) for number in range(7)]
 BATCH = 2000
 REPEATED = BATCH // 100
-STORED = 20
+STORED = 5
 """Batches of each partition whose writing is timed, too."""
 
 
