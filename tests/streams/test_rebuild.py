@@ -43,8 +43,14 @@ def certified() -> list[dict[str, Any]]:
     at = "2026-01-30T09:00:00Z"
     listed = tell("course.described.v1", at, course="admin", certificate="pro")
     granted = tell("certificate.granted.v1", at, person={"id": "ada"}, certificate="pro")
-    ada = {"person": {"id": "ada"}, "feature": "exports"}
-    used = tell("usage.recorded.v1", at, customer="acme", metric="api-calls", **ada)
+    used = tell(
+        "usage.recorded.v1",
+        at,
+        customer="acme",
+        metric="api-calls",
+        person={"id": "ada"},
+        feature="exports",
+    )
     return [
         line("2026-01-30T09:01:00Z", "directory", listed),
         line("2026-01-30T10:01:00Z", "training", granted),
