@@ -19,7 +19,10 @@ CHECKS = (
     ("lint-imports",),
 )
 
-BENCHES = {"account": "does an event of a large account cost more than one of a small account?"}
+BENCHES = {
+    "account": "does an event of a large account cost more than one of a small account?",
+    "ids": "what does it cost to know an event again?",
+}
 
 PROGRAMS = {"storm": "tests.storm", "plant": "tests.plants"}
 """Commands that are programs, which take their own arguments and say what these mean."""
