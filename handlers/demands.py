@@ -1,6 +1,6 @@
-"""What do requirements ask of the people of a role and level?"""
+"""What do requirements ask of the people of a role and level, and what did they ask before?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.topics import CATALOGUE
 
@@ -9,20 +9,23 @@ from .handler import joined, never, nothing_read
 from .headcount import Target
 
 NAME = "demands"
-VERSION = 1
+VERSION = 2
 ACCEPTS = (DemandChanged,)
 Read = None
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
+    """`asked`: whether it still is; what it told of may be lost later."""
+
     requirement: str
     target: Target
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What is asked, by requirement."""
+    """What is or was asked, by requirement and target."""
 
     by: tuple[Demand, ...] = ()
 
@@ -41,10 +44,15 @@ def key(event: DemandChanged) -> str:
 
 
 def evolve(state: Demands, event: DemandChanged, read: None) -> Demands:
-    others = [demand for demand in state.by if demand.requirement != event.requirement]
+    known = {
+        (demand.requirement, demand.target): replace(demand, asked=False)
+        if demand.requirement == event.requirement
+        else demand
+        for demand in state.by
+    }
     if event.target is not None:
-        others.append(Demand(event.requirement, event.target))
-    return Demands(tuple(sorted(others, key=lambda demand: demand.requirement)))
+        known[event.requirement, event.target] = Demand(event.requirement, event.target)
+    return Demands(tuple(known[one] for one in sorted(known)))
 
 
 def decide(event: DemandChanged, state: Demands, read: None) -> list[Derived]:

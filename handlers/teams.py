@@ -49,7 +49,7 @@ def decide(event: OfTeam, state: Headcount, read: Read) -> list[AlertWanted | Al
         before, now = state.complete(demand.target), after.complete(demand.target)
         if before and not now:
             changes.append(_lost(event, demand))
-        elif now and not before and demand.target in achieved and not late:
+        elif demand.asked and now and not before and demand.target in achieved and not late:
             changes.append(_reached(event, demand, after))
     return changes
 

@@ -1,5 +1,6 @@
 """What is asked of the people of a role and level?"""
 
+from dataclasses import replace
 from itertools import permutations
 
 from handlers import demands
@@ -8,7 +9,7 @@ from handlers.headcount import Target
 from schemas.facts import Fact
 
 from .fold import Fold
-from .story import required, retired
+from .story import REQUIREMENT, required, retired
 
 
 def asked(role: str, *facts: Fact) -> Demands:
@@ -25,14 +26,18 @@ def test_requirements_of_one_role_stand_side_by_side() -> None:
     assert all(asked("admin", *facts) == expected for facts in permutations(told))
 
 
-def test_a_requirement_that_goes_leaves_the_others() -> None:
+def test_a_requirement_that_goes_was_asked_once_and_leaves_the_others() -> None:
     told = [required(0, requirement=id, name=id, role="admin", course=id) for id in "ab"]
-    left = Demands((Demand("b", Target("course", "b")),))
+    gone = Demand("a", Target("course", "a"), asked=False)
+    left = Demands((gone, Demand("b", Target("course", "b"))))
     assert asked("admin", *told, retired(1, requirement="a")) == left
     assert asked("admin", *told, required(1, requirement="a", role="buyer")) == left
 
 
-def test_a_requirement_that_asks_for_something_else_is_asked_once() -> None:
-    told = (required(0, role="admin", course="a"), required(1, certificate="b"))
-    (demand,) = asked("admin", *told).by
-    assert demand.target == Target("certificate", "b")
+def test_a_requirement_asks_a_team_for_the_last_of_its_targets_only() -> None:
+    told = (required(0, role="admin", course="a"), required(1, name="b", certificate="b"))
+    course = Demand(REQUIREMENT, Target("course", "a"))
+    certificate = Demand(REQUIREMENT, Target("certificate", "b"))
+    assert asked("admin", *told) == Demands((certificate, replace(course, asked=False)))
+    back = required(2, name="back", course="a")
+    assert asked("admin", *told, back) == Demands((replace(certificate, asked=False), course))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from handlers import alerts
+from handlers.derived import OfAlert
 from schemas.facts import Fact, Tick
 
 from .fold import Fold
@@ -157,10 +158,13 @@ def test_a_milestone_is_resolved_as_nobody_is_left() -> None:
 
 
 def test_a_team_that_only_seems_complete_while_people_go_loses_nothing() -> None:
-    turned = required(3, role="admin", course="other")
-    others = (completed(4, course="other", **BOB),)
-    story = (*team("ann", "bob"), completed(1), completed(2, **BOB), turned, *others)
-    assert milestones(*story, ended(5)) == [["open"]]
+    fold = Fold().fold(*team("ann", "bob"), completed(2, **BOB), ended(5))
+    assert [name for name, event in fold.said if isinstance(event, OfAlert)] == []
+
+
+def test_what_was_asked_of_a_team_before_is_resolved_as_nobody_is_left() -> None:
+    story = (*team("ann"), completed(1), required(3, role="admin", course="other"))
+    assert milestones(*story, ended(5)) == [["open", "resolved"]]
 
 
 def test_it_may_end_twice() -> None:

@@ -268,10 +268,47 @@ def test_a_requirement_told_later_holds_from_the_next_change_on() -> None:
     assert statuses(*again) == [("open",)]
 
 
-def test_a_requirement_that_turns_away_leaves_its_milestone_as_it_is() -> None:
-    turned = (*DONE, required(3, role="buyer"))
-    assert statuses(*turned) == [("open",)]
-    assert statuses(*turned, joined(5, person="eve", role="admin")) == [("open",)]
+AWAY = [
+    required(3, role="buyer"),
+    required(3, role="admin", level="senior"),
+    required(3, certificate=CERTIFICATE),
+    required(3, course=COURSE),
+    retired(3),
+]
+"""Ways in which a requirement ceases to ask what it asked."""
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_a_milestone_of_what_is_asked_no_more_stands_until_the_team_loses_it(away: Fact) -> None:
+    assert statuses(*DONE, away) == [("open",)]
+    assert statuses(*DONE, away, left(4, person="bob")) == [("open",)]
+    eve = joined(5, person="eve", role="admin")
+    ((_, closed),) = told(*DONE, away, eve)
+    assert (closed.status, closed.at) == ("resolved", on(2))
+    assert closed.causes == tuple(sorted((DONE[-1].cause, eve.cause)))
+
+
+def test_a_revocation_corrects_also_what_is_asked_no_more() -> None:
+    assert statuses(*HELD, retired(3), revoked(5)) == [("open", "corrected")]
+
+
+@pytest.mark.parametrize("away", AWAY[:-1])
+def test_what_was_lost_while_it_was_not_asked_is_another_milestone_when_reached_again(
+    away: Fact,
+) -> None:
+    eve: dict[str, Any] = {"person": "eve", "course": PLAIN}
+    lost = (*DONE, away, joined(4, person="eve", role="admin"))
+    back = required(5, name="back", role="admin", level="any", course=PLAIN)
+    assert statuses(*lost, back) == [("open", "resolved")]
+    assert statuses(*lost, back, completed(6, **eve)) == [("open", "resolved"), ("open",)]
+    assert statuses(*lost, completed(6, **eve), back) == [("open", "resolved")]
+
+
+def test_a_requirement_that_turns_away_and_back_keeps_its_milestone() -> None:
+    back = (*DONE, required(3, role="buyer"), required(4, name="back", role="admin"))
+    assert statuses(*back) == [("open",)]
+    eve = joined(5, person="eve", role="admin")
+    assert statuses(*back, eve) == [("open", "resolved")]
 
 
 def test_a_requirement_that_turns_to_another_team_has_another_milestone() -> None:
@@ -285,9 +322,9 @@ def test_a_requirement_that_turns_to_another_team_has_another_milestone() -> Non
     assert statuses(*DONE, asked, *both) == [("open",), ("open",)]
 
 
-def test_a_retired_requirement_is_neither_reached_nor_lost() -> None:
-    assert statuses(*DONE, retired(3), joined(5, person="eve", role="admin")) == [("open",)]
-    assert told(*DONE[:-1], retired(1.5), DONE[-1]) == []
+@pytest.mark.parametrize("away", [required(1.5, role="buyer"), retired(1.5)])
+def test_what_is_asked_no_more_is_not_reached(away: Fact) -> None:
+    assert told(*DONE[:-1], away, DONE[-1]) == []
 
 
 def test_a_requirement_that_asks_for_something_else_waits_for_that() -> None:

@@ -269,6 +269,14 @@ class Replay:
         for person in whom:
             people[person] = self.holding(customer, person)
         self.teams[customer] = count(people.values())
+        # What was reached is lost also where it is asked no more.
+        for alert in list(self.desk.alerts):
+            if (alert.kind, alert.key[0], alert.status) == ("team_milestone", customer, "open"):
+                role, level, kind, name = alert.key[2:]
+                was = before.get((role, level), Count()).is_complete((kind, name))
+                if was and not self.count(customer, (role, level)).is_complete((kind, name)):
+                    mended = fact is not None and fact.kind in ("revoked", "retracted")
+                    self.desk.close(alert, "corrected" if mended else "resolved", fact)
         for asked in self.directory.asked:
             old = before.get(asked.team, Count())
             new = self.count(customer, asked.team)
@@ -283,10 +291,6 @@ class Replay:
                 if met and asked.team in old_one.teams and fact.heard - fact.time <= LATE:
                     causes = frozenset([fact.cause])
                     self._want("team_milestone", key, fact.time, causes, fact)
-            alert = self.desk.find_open("team_milestone", key)
-            if was and not now and alert:
-                mended = fact is not None and fact.kind in ("revoked", "retracted")
-                self.desk.close(alert, "corrected" if mended else "resolved", fact)
 
     def holding(self, customer: str, person: str) -> Holding:
         """What one person has, from all that is known of her."""

@@ -275,23 +275,40 @@ def test_a_requirement_that_asks_something_else_keeps_its_alert_and_gets_another
     script.required(course="plain")
     first = done(script, "ada", 1)
     script.required(certificate="badge", at=NOON + 2 * DAY)
-    script.joined(NOON + 3 * DAY, id="bob")
-    did(script, "certificate.granted.v1", "ada", 4, **BADGE)
-    assert milestones(script) == [("r", day(1), "open", [first])]
-    last = did(script, "certificate.granted.v1", "bob", 5, **BADGE)
     old = ("r", day(1), "open", [first])
-    assert milestones(script) == [("r", day(5), "open", [last]), old]
-    came = script.joined(NOON + 6 * DAY, id="eve")
-    assert milestones(script) == [("r", day(5), "resolved", sorted([last, came])), old]
+    assert milestones(script) == [old]
+    last = did(script, "certificate.granted.v1", "ada", 3, **BADGE)
+    assert milestones(script) == [("r", day(3), "open", [last]), old]
+    came = script.joined(NOON + 4 * DAY, id="bob")
+    assert milestones(script) == [
+        ("r", day(3), "resolved", sorted([last, came])),
+        ("r", day(1), "resolved", sorted([first, came])),
+    ]
 
 
-def test_a_retired_requirement_leaves_its_alert_as_it_is_and_has_no_coverage_any_more() -> None:
+def test_what_was_lost_while_it_was_not_required_is_a_second_milestone_when_reached_again() -> None:
+    script = crew("ada")
+    script.required(course="plain")
+    first = done(script, "ada", 1)
+    script.required(certificate="badge", at=NOON + 2 * DAY)
+    came = script.joined(NOON + 3 * DAY, id="bob")
+    script.required(course="plain", at=NOON + 4 * DAY)
+    last = done(script, "bob", 5)
+    assert milestones(script) == [
+        ("r", day(1), "resolved", sorted([first, came])),
+        ("r", day(5), "open", [last]),
+    ]
+
+
+def test_a_retired_requirement_keeps_its_alert_until_it_is_lost_and_has_no_coverage() -> None:
     script = crew("ada")
     script.required(course="plain")
     first = done(script, "ada", 1)
     script.listed("requirement.retired.v1", NOON + 2 * DAY, requirement="r")
-    script.joined(NOON + 3 * DAY, id="bob")
     assert milestones(script) == [("r", day(1), "open", [first])]
+    assert covered(script) == {}
+    came = script.joined(NOON + 3 * DAY, id="bob")
+    assert milestones(script) == [("r", day(1), "resolved", sorted([first, came]))]
     assert covered(script) == {}
     script.required(course="plain", at=NOON + 4 * DAY)
     assert covered(script) == {}
