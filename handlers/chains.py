@@ -35,8 +35,9 @@ class Chain:
 
     @property
     def last_day(self) -> date | None:
-        known = [award.last_day for award in self.awards if award.last_day is not None]
-        return known[-1] if known else None
+        """The day before it lapses, whichever of its awards lasts longest."""
+        days = [award.last_day for award in self.awards if award.last_day is not None]
+        return max(days) if self.lapse is not None else None
 
     @property
     def course(self) -> str | None:

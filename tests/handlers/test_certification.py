@@ -146,6 +146,29 @@ def test_a_renewal_that_keeps_the_number_still_lasts_longer() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "stands"),
+    [
+        (date(2026, 2, 1), None, None),
+        (None, date(2026, 2, 1), None),
+        (date(2026, 2, 1), date.max, None),
+        (date(2027, 6, 30), date(2026, 2, 1), date(2027, 6, 30)),
+        (date(2026, 2, 1), date(2027, 6, 30), date(2027, 6, 30)),
+    ],
+)
+def test_the_register_shows_the_day_on_which_the_longest_award_ends(
+    first: date | None, then: date | None, stands: date | None
+) -> None:
+    story = (account(-9), granted(0, last_day=first))
+    shown = given(*story).when(renewed(10, last_day=then), tick(60))
+    shown.row("certificates", status="valid", last_day=stands)
+    if stands is not None:
+        over = (stands - on(0).date()).days + 1
+        given(*story, renewed(10, last_day=then)).when(tick(over)).row(
+            "certificates", status="expired", last_day=stands
+        )
+
+
 def test_a_grant_while_one_is_valid_is_a_renewal() -> None:
     given(*CATALOGUE, granted(0)).when(granted(300)).row(
         "certificates", earned_at=on(0), renewed_at=on(300)

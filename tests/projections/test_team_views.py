@@ -25,6 +25,7 @@ from tests.handlers.story import (
     module,
     moved,
     on,
+    renewed,
     required,
     retired,
     revoked,
@@ -207,6 +208,14 @@ def test_a_certificate_expires_soon_from_30_days_before_its_last_day_to_that_day
     story = (*STORY[:-6], granted(-1, last_day=on(31).date()), tick(now))
     rows = view("expiring_certificates", *story)
     assert [row["days_left"] for row in rows] == left_over
+
+
+def test_what_lasts_longer_than_its_renewal_expires_no_sooner(view: View) -> None:
+    soon, later, late = on(10).date(), on(20).date(), on(90).date()
+    first = (granted(1, last_day=late), granted(1, person="bob", name="bob", last_day=later))
+    then = (renewed(2, last_day=soon), renewed(2, person="bob", name="again", last_day=soon))
+    rows = view("expiring_certificates", *STORY[:9], *first, *then, tick(3))
+    assert [(row["user_id"], row["last_day"]) for row in rows] == [("bob", later)]
 
 
 def test_who_left_or_lost_it_is_told_of_no_expiry(view: View) -> None:

@@ -87,7 +87,7 @@ def _certificates(replay: Replay) -> Iterator[Json]:
     for key, certificate in replay.certificates.items():
         for chain in replay.chains(key)[-1:]:
             numbers = [award.number for award in chain.awards if award.number]
-            days = [award.last_day for award in chain.awards if award.last_day]
+            longest = max(chain.awards, key=lambda award: award.last_day or date.max)
             courses = [fact.course for fact in chain.facts if fact.course]
             yield {
                 **dict(zip(("customer", "person", "certificate"), key, strict=True)),
@@ -96,7 +96,7 @@ def _certificates(replay: Replay) -> Iterator[Json]:
                 "earned_at": chain.awards[0].time,
                 "renewed_at": chain.awards[-1].time if len(chain.awards) > 1 else None,
                 "number": numbers[-1] if numbers else None,
-                "last_day": days[-1] if days else None,
+                "last_day": longest.last_day if longest.lapse else None,
                 "revoked_at": chain.revoked.time if chain.revoked else None,
             }
 

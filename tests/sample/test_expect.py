@@ -308,6 +308,25 @@ def test_a_renewal_that_keeps_the_number_still_lasts_longer() -> None:
     assert (row["renewed_at"], row["last_day"]) == (stamp(NOON + DAY), "2026-12-01")
 
 
+@pytest.mark.parametrize(
+    ("then", "stands"),
+    [
+        ({}, None),
+        ({"last_day": "9999-12-31"}, None),
+        ({"last_day": "2026-03-05"}, "2026-12-01"),
+        ({"last_day": "2026-12-24"}, "2026-12-24"),
+    ],
+)
+def test_the_last_day_is_that_of_the_award_that_lasts_longest(
+    then: dict[str, str], stands: str | None
+) -> None:
+    script = Script()
+    script.told("certificate.granted.v1", NOON, certificate="badge", last_day="2026-12-01")
+    script.told("certificate.renewed.v1", NOON + DAY, certificate="badge", **then)
+    (row,) = rows(script.played(), "certificates")
+    assert (row["status"], row["last_day"]) == ("valid", stands)
+
+
 def test_a_lapse_resolves_without_a_cause_and_a_grant_after_it_is_earned_anew() -> None:
     script = Script()
     first = script.told("certificate.granted.v1", NOON, certificate="badge", last_day="2026-03-10")
