@@ -318,7 +318,7 @@ def test_a_renewal_that_keeps_the_number_still_lasts_longer() -> None:
     ],
 )
 def test_the_last_day_is_that_of_the_award_that_lasts_longest(
-    then: dict[str, str], stands: str | None
+    then: dict[str, Any], stands: str | None
 ) -> None:
     script = Script()
     script.told("certificate.granted.v1", NOON, certificate="badge", last_day="2026-12-01")
