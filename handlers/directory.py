@@ -286,21 +286,20 @@ class Directory:
         return Miss("conflict", f"/data/person: {called} name different people", miss)
 
     def whose(self, person: str, customer: str | None, at: datetime) -> str | Miss:
-        """The customer a person acted for at that time: the one named, else the only one."""
+        """The customer a person acted for at that time: the one named, else the only one.
+
+        Before all her times she acts for whom she joined first.
+        """
         times = self._times_of(person)
         if not times:
             return Miss("unknown", "/data/person: belongs to no customer as yet")
-        if customer is not None:
-            there = [time for time in times if time.customer == customer]
-            if not there:
-                detail = f"/data/customer: the person belongs to others only, not to {customer!r}"
-                return Miss("conflict", detail)
-            if at < there[0].since or _valid(there, at):
-                return customer
-            return _left(there, at)
         # The first times of several customers may begin at the same instant.
         first = [time for time in times if at < times[0].since and time.since == times[0].since]
         candidates = sorted({time.customer for time in first or _valid(times, at)})
+        if customer in candidates:
+            return customer
+        if customer is not None:
+            return _elsewhere(customer, [time for time in times if time.customer == customer], at)
         if len(candidates) == 1:
             return candidates[0]
         if not candidates:
@@ -379,6 +378,16 @@ def _undescribed(customer: str, data: Incoming) -> Miss:
 
 def _valid(times: Iterable[Membership], at: datetime) -> list[Membership]:
     return [time for time in times if time.since <= at and (time.until is None or at < time.until)]
+
+
+def _elsewhere(customer: str, there: list[Membership], at: datetime) -> Miss:
+    if not there:
+        detail = f"the person belongs to others only, not to {customer!r}"
+    elif at < there[0].since:
+        detail = f"the person came to {customer!r} only on {stamp(there[0].since)}"
+    else:
+        return _left(there, at)
+    return Miss("conflict", f"/data/customer: {detail}")
 
 
 def _left(times: list[Membership], at: datetime) -> Miss:

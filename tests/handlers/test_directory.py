@@ -176,13 +176,31 @@ def test_of_a_leaving_and_a_joining_at_one_instant_the_leaving_counts() -> None:
 
 def test_an_event_before_the_first_joining_belongs_to_it() -> None:
     directory = knowing(joined(MONDAY), left(MONDAY + DAY), joined(MONDAY + 2 * DAY, "bolt"))
-    assert account(directory, started(MONDAY - DAY)) == "acme"
-    assert account(directory, started(MONDAY - DAY, customer="bolt")) == "bolt"
+    for named in (None, "acme"):
+        assert account(directory, started(MONDAY - DAY, customer=named)) == "acme"
+    assert account(directory, started(MONDAY - DAY, customer="bolt")) == "conflict"
 
 
 def test_two_first_joinings_at_one_instant_leave_an_earlier_event_ambiguous() -> None:
     directory = knowing(joined(MONDAY), joined(MONDAY, "bolt"))
     assert account(directory, started(MONDAY - DAY)) == "ambiguous"
+    assert account(directory, started(MONDAY - DAY, customer="bolt")) == "bolt"
+
+
+def test_an_event_conflicts_that_names_a_customer_to_whom_the_person_came_only_later() -> None:
+    moves = (joined(MONDAY), left(MONDAY + 2 * DAY), joined(MONDAY + 3 * DAY, "bolt"))
+    directory = knowing(*moves)
+    for days in (0, 1, 2, 2.5):
+        found = outcome(directory, started(MONDAY + days * DAY, customer="bolt"))
+        assert isinstance(found, Miss)
+        assert (found.reason, found.detail) == (
+            "conflict",
+            "/data/customer: the person came to 'bolt' only on 2026-03-05T09:00:00.000Z",
+        )
+    assert account(directory, started(MONDAY + 3 * DAY, customer="bolt")) == "bolt"
+    assert account(directory, started(MONDAY + 4 * DAY, customer="acme")) == "left"
+    earlier = knowing(*moves, joined(MONDAY + DAY, "bolt"))
+    assert account(earlier, started(MONDAY + DAY, customer="bolt")) == "bolt"
 
 
 def test_between_two_times_at_one_customer_a_person_had_left() -> None:
@@ -246,10 +264,10 @@ def by_hand(events: list[Event], at: datetime, named: str | None) -> str:
     present = {c for c in ever if now[c] and now[c][-1]}
     if not ever or (named is not None and named not in ever):
         return "conflict" if ever else "unknown"
-    if named is not None:
-        return named if named in present or at < ever[named] else "left"
     if at < min(ever.values()):
         present = {c for c, t in ever.items() if t == min(ever.values())}
+    if named is not None:
+        return named if named in present else "conflict" if at < ever[named] else "left"
     return present.pop() if len(present) == 1 else "ambiguous" if present else "left"
 
 

@@ -219,9 +219,14 @@ class Directory:
         if claimed is not None:
             if claimed not in spans:
                 raise Waits("conflict" if spans else "left")
-            if time < spans[claimed][0][0] or _within(spans[claimed], time):
+            if _within(spans[claimed], time):
                 return claimed
-            raise Waits("left")
+            if time >= spans[claimed][0][0]:
+                raise Waits("left")
+            # Before all her memberships she belongs to the first, and then to where she is.
+            if spans[claimed][0][0] == min(its[0][0] for its in spans.values()):
+                return claimed
+            raise Waits("conflict")
         valid = [customer for customer, its in spans.items() if _within(its, time)]
         if len(valid) > 1:
             raise Waits("ambiguous")

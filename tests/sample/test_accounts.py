@@ -192,3 +192,28 @@ def test_who_returns_goes_on_where_she_was_with_a_fresh_clock() -> None:
         ("other", "plain"): ("not_started", False),
     }
     assert alerts(script) == {"training_abandoned": ("open", [back])}
+
+
+@pytest.mark.parametrize(
+    ("days", "named", "account"),
+    [
+        (-3, "acme", "acme"),
+        (-3, "other", "conflict"),
+        (1, "acme", "acme"),
+        (1, "other", "conflict"),
+        (3, "other", "conflict"),
+        (3, "acme", "left"),
+        (4, "other", "other"),
+    ],
+)
+def test_an_event_may_name_only_an_account_that_held_her_then(
+    days: int, named: str, account: str
+) -> None:
+    script = Script()
+    script.lines.pop()
+    script.joined(NOON - 2 * DAY)
+    script.left(NOON + 2 * DAY)
+    two(script, since=4)
+    script.told("training.started.v1", NOON + days * DAY, NOON + 5 * DAY, customer=named)
+    found = {customer for customer, _ in standing(script)}
+    assert found | set(summary(script.played())["quarantined"]) == {account}
