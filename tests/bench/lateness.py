@@ -66,7 +66,7 @@ def measure(arena: Arena, contestant: Contestant, rate: float, seconds: float) -
         settings = arena.settings(prefix)
         ends = {p: extent.end for p, extent in topics.extents(settings, TIMELINE).items()}
         with looking(arena, contestant, url, group, topic) as offsets:
-            await_end(process, offsets, ends)
+            await_end([process], offsets, ends)
         there = committed(url)
     path.unlink()
     counted = list(said["due"].items())[int(len(said["due"]) * WARM_UP) :]

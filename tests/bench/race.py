@@ -5,7 +5,7 @@ It is looked at from outside alone: its offsets and rows, and what the system sa
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import Any
 import psycopg
 from kafka import KafkaAdminClient
 
-from deploy.environment import ROOT
+from deploy.environment import ROOT, program
 from schemas.topics import TIMELINE
 from tests.bench import meter
 from tests.bench.arena import Arena
-from tests.bench.field import Contestant, Start
+from tests.bench.field import Contestant, Start, is_assigned
 from tests.bench.meter import Reading
 from tests.bench.oracle import Totals, differences
 
@@ -110,39 +110,63 @@ def running(
         process.end()
 
 
+@contextmanager
+def worker(arena: Arena, kind: str, prefix: str, url: str, **env: str) -> Iterator[Running]:
+    """Start a worker of Laurel that has its partitions behind the first line, and end it."""
+    command = [str(program("python")), "-m", "streams.cli", "worker", kind]
+    start = Start(command, arena.environment(prefix, url, **{"LAUREL_INSTANCE": "bench", **env}))
+    process = Running(kind, start, arena.folder / f"{prefix}{kind}-{next(arena.names)}.log")
+    try:
+        process.await_word(is_assigned, "its partitions")
+        yield process
+    finally:
+        process.end()
+
+
 def race(arena: Arena, contestant: Contestant, course: Course, wanted: Totals | None) -> Run:
     """Let one read the course; raises `Failed` unless its rows are as wanted."""
     group = f"{course.prefix}{contestant.letter}-{next(arena.names)}"
     with arena.connect() as server, arena.database() as url:
+        # What the first change of a page after a checkpoint adds to the log, all pay alike.
         server.execute("CHECKPOINT")
-        postgres = meter.server_pid(server)
         with running(arena, contestant, url, course.prefix, group) as process:
-
-            def read() -> Reading:
-                used = meter.cpu(process.process.pid), meter.family_cpu(postgres)
-                return Reading(time.monotonic(), *used, meter.wal(server))
-
             process.await_word(contestant.has_begun, "its first record")
-            before = read()
             with looking(arena, contestant, url, group, course.topic) as offsets:
-                await_end(process, offsets, course.ends)
-            after = read()
-            memory = meter.peak_memory(process.process.pid)
+                run = measured(server, [process], offsets, course.ends)
         if wanted is not None and (wrong := differences(wanted, rows(url))):
             raise Failed(f"{contestant.name} has wrong rows: {'; '.join(wrong)}")
-    seconds, events = after.at - before.at, course.events
+    return run
+
+
+Offsets = Callable[[], dict[int, int]]
+
+
+def measured(
+    server: psycopg.Connection[Any],
+    processes: Sequence[Running],
+    offsets: Offsets,
+    ends: dict[int, int],
+) -> Run:
+    """From now until the offsets have come to the ends, of all processes together."""
+    postgres = meter.server_pid(server)
+
+    def read() -> Reading:
+        app = sum(meter.cpu(one.process.pid) for one in processes)
+        return Reading(time.monotonic(), app, meter.family_cpu(postgres), meter.wal(server))
+
+    done, before = sum(offsets().values()), read()
+    await_end(processes, offsets, ends)
+    after = read()
+    seconds, events = after.at - before.at, sum(ends.values()) - done
     return Run(
         events,
         seconds,
         events / seconds,
         (after.app - before.app) / events * 1e6,
         (after.postgres - before.postgres) / events * 1e6,
-        memory,
+        sum(meter.peak_memory(one.process.pid) for one in processes),
         (after.wal - before.wal) / events,
     )
-
-
-Offsets = Callable[[], dict[int, int]]
 
 
 @contextmanager
@@ -168,16 +192,18 @@ def looking(
         client.close()
 
 
-def await_end(process: Running, offsets: Offsets, ends: dict[int, int]) -> None:
+def await_end(processes: Sequence[Running], offsets: Offsets, ends: dict[int, int]) -> None:
     """Wait until the offsets have come to the ends; raises `Failed` where they do not."""
     last: dict[int, int] = {}
     moved = time.monotonic()
     while (found := offsets()) != ends:
-        process.check()
+        for process in processes:
+            process.check()
         if found != last:
             last, moved = found, time.monotonic()
         if time.monotonic() > moved + PATIENCE:
-            raise Failed(f"{process.name} stands at {found}, not {ends}:\n{process.log[-3000:]}")
+            said = "\n".join(f"{one.name}:\n{one.log[-3000:]}" for one in processes)
+            raise Failed(f"the offsets stand at {found}, not {ends}\n{said}")
         time.sleep(0.05)
 
 

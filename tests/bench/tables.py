@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -26,12 +26,32 @@ class Found:
 
     @property
     def median(self) -> Run:
-        """Of each figure by itself."""
-        middle = {
-            one.name: statistics.median(getattr(run, one.name) for run in self.runs)
+        return median(self.runs)
+
+
+def median(runs: Sequence[Run]) -> Run:
+    """Of each figure by itself."""
+    return Run(
+        **{
+            one.name: statistics.median(getattr(run, one.name) for run in runs)
             for one in fields(Run)
         }
-        return Run(**middle)
+    )
+
+
+COLUMNS = ("events", "events/s", "app µs", "Postgres µs", "MB", "WAL B")
+
+
+def cells(run: Run) -> tuple[str, ...]:
+    """The columns; µs and bytes of WAL are those of an event."""
+    return (
+        f"{run.events:,.0f}",
+        f"{run.events_per_second:,.0f}",
+        f"{run.app_us:.1f}",
+        f"{run.postgres_us:.1f}",
+        f"{run.memory / 1e6:.0f}",
+        f"{run.wal:.0f}",
+    )
 
 
 def aligned(rows: Iterable[tuple[str, ...]]) -> str:
@@ -47,19 +67,7 @@ def aligned(rows: Iterable[tuple[str, ...]]) -> str:
     )
 
 
-HEAD = (
-    "",
-    "events",
-    "events/s",
-    "app µs",
-    "Postgres µs",
-    "MB",
-    "WAL B",
-    "duplicates",
-    "p50 ms",
-    "p99 ms",
-    "at events/s",
-)
+HEAD = ("", *COLUMNS, "duplicates", "p50 ms", "p99 ms", "at events/s")
 
 
 def table(found: Mapping[Contestant, Found]) -> str:
@@ -71,17 +79,11 @@ def _row(one: Contestant, found: Found) -> tuple[str, ...]:
     name = f"({one.letter}) {one.name}"
     if found.fault or not found.runs:
         return (name, *[NONE] * (len(HEAD) - 1))
-    run = found.median
     late = found.lateness
     waits = (f"{late.p50 * 1e3:.0f}", f"{late.p99 * 1e3:.0f}", f"{late.rate:,.0f}") if late else ()
     return (
         name,
-        f"{run.events:,.0f}",
-        f"{run.events_per_second:,.0f}",
-        f"{run.app_us:.1f}",
-        f"{run.postgres_us:.1f}",
-        f"{run.memory / 1e6:.0f}",
-        f"{run.wal:.0f}",
+        *cells(found.median),
         "counted once" if one.once else "counted twice",
         *(waits or (NONE,) * 3),
     )

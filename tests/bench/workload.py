@@ -25,12 +25,14 @@ QUANTITIES = ("1", "1", "1", "2", "3", "5", "12", "0.25", "1.5", "-1")
 
 COURSE = "basics"
 MODULES = ("m1", "m2")
+CERTIFICATE = "basics-certificate"
 STEPS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("person.joined.v1", {"role": "admin"}),
     ("training.enrolled.v1", {"course": COURSE}),
     ("training.started.v1", {"course": COURSE}),
     *(("module.completed.v1", {"course": COURSE, "module": module}) for module in MODULES),
     ("training.completed.v1", {"course": COURSE, "score": "80", "attempt": 1}),
+    ("certificate.granted.v1", {"certificate": CERTIFICATE}),
 )
 """What a learner does, one after another; the last is worth an alert."""
 
@@ -40,13 +42,18 @@ PROBE = "probe-"
 
 @dataclass(frozen=True)
 class Shape:
-    """How much of it, and of how many customers; every so manieth record is a probe, 0: none."""
+    """How much of it, and of how many customers.
+
+    `probe_each`: every so manieth record is a probe, 0: none; `alert_each`: every so manieth is a
+    certificate of such a customer, and nothing else is worth an alert.
+    """
 
     events: int
     seed: int = 1
     customers: int = 20_000
     exponent: float = 1.1
     probe_each: int = 0
+    alert_each: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +87,10 @@ def read(path: Path, events: int | None = None) -> Iterator[Line]:
 def lines(shape: Shape) -> Iterator[Line]:
     """The records in their order; the catalogue comes first, in each partition."""
     chance = random.Random(shape.seed)
-    course = _record(0, "course.described.v1", BEGIN, BEGIN, {"course": COURSE, "modules": MODULES})
+    course = {"course": COURSE, "modules": MODULES, "certificate": CERTIFICATE}
+    offered = _record(0, "course.described.v1", BEGIN, BEGIN, course)
     for partition in range(PARTITIONS):
-        yield Line(partition, "catalogue", course)
+        yield Line(partition, "catalogue", offered)
     told, recent = Telling(shape, chance), [Line(0, "", b"")] * 5000
     for number in range(PARTITIONS, shape.events):
         again = recent[chance.randrange(len(recent))]
@@ -114,7 +122,10 @@ class Telling:
             at -= timedelta(seconds=chance.randrange(1, 300))
         rank = self._drawn[number]
         customer = f"customer-{rank:05}"
-        if self._shape.probe_each and number % self._shape.probe_each == 0:
+        if (every := self._shape.alert_each) and number % every == 1:
+            customer = f"{PROBE}{number:09}"
+            wire, data = STEPS[-1][0], {**STEPS[-1][1], "customer": customer, "person": customer}
+        elif (every := self._shape.probe_each) and number % every == 0:
             customer = f"{PROBE}{number:09}"
             wire, data = "usage.recorded.v1", self._usage(customer, rank)
         elif chance.random() < 0.1:
@@ -143,8 +154,9 @@ class Telling:
         """The next step of this customer's present learner, who makes room when she is done."""
         done = self._learned.get(rank, 0)
         self._learned[rank] = done + 1
-        wire, data = STEPS[done % len(STEPS)]
-        return wire, {"customer": customer, "person": _person(rank, done // len(STEPS)), **data}
+        steps = STEPS[:-2] if self._shape.alert_each else STEPS
+        wire, data = steps[done % len(steps)]
+        return wire, {"customer": customer, "person": _person(rank, done // len(steps)), **data}
 
 
 def _person(rank: int, number: int) -> str:
