@@ -28,6 +28,7 @@ from schemas.incoming import (
     RequirementRetired,
     RoleChanged,
     TrainingCompleted,
+    UsageRecorded,
 )
 
 from .canonical import Said, canonical, cause
@@ -134,7 +135,7 @@ def token(name: Name) -> str:
 
 def tokens(data: Incoming) -> tuple[str, ...]:
     """Whom an event names, as tokens; nobody where it speaks of no person."""
-    if not isinstance(data, (OfPerson, *OF_MEMBER)):
+    if not isinstance(data, (OfPerson, UsageRecorded, *OF_MEMBER)) or data.person is None:
         return ()
     return tuple(map(token, names(data.person)))
 
@@ -217,8 +218,10 @@ class Directory:
         if late is not None:
             return late
         data = event.data
+        if isinstance(data, UsageRecorded):
+            return self._used(event, data, recorded_at)
         if isinstance(data, OfPerson):
-            who = route or self._route(data, event.time)
+            who = route or self._route(data, data.person, event.time)
             if isinstance(who, Miss):
                 return who
             unheard = self._unheard_of(data)
@@ -226,8 +229,7 @@ class Directory:
         if isinstance(data, OF_MEMBER):
             customer = opaque(data.customer)
             if customer not in self.customers:
-                detail = f"/data/customer: {customer!r} has not been described by the directory"
-                return Miss("unknown", detail, tokens(data))
+                return _undescribed(customer, data)
             person = person_id(event.source, data.person)
             facts = canonical(event, recorded_at, customer, person)
             return Accepted(facts, Route(customer, person), learned=True)
@@ -306,8 +308,23 @@ class Directory:
         listed = ", ".join(candidates)
         return Miss("ambiguous", f"/data/customer: name one of {listed}; the person is at each")
 
-    def _route(self, data: OfPerson, at: datetime) -> Route | Miss:
-        person = self.who(data.person)
+    def _used(
+        self, event: Event, data: UsageRecorded, recorded_at: datetime
+    ) -> Accepted | Miss | Dead:
+        customer = opaque(data.customer)
+        if customer not in self.customers:
+            return _undescribed(customer, data)
+        if data.person is None:
+            return Accepted(canonical(event, recorded_at, customer), None, learned=False)
+        who = self._route(data, data.person, event.time)
+        if isinstance(who, Miss):
+            return who
+        return Accepted(canonical(event, recorded_at, *who), who, learned=False)
+
+    def _route(
+        self, data: OfPerson | UsageRecorded, named_person: PersonRef, at: datetime
+    ) -> Route | Miss:
+        person = self.who(named_person)
         if isinstance(person, Miss):
             return person
         named = None if data.customer is None else opaque(data.customer)
@@ -353,6 +370,11 @@ class Directory:
             return Dead("future", detail)
         detail = f"/time: lies in the future; the event waits until {stamp(event.time)}"
         return Miss("future", detail, tokens(event.data), due_at=event.time)
+
+
+def _undescribed(customer: str, data: Incoming) -> Miss:
+    detail = f"/data/customer: {customer!r} has not been described by the directory"
+    return Miss("unknown", detail, tokens(data))
 
 
 def _valid(times: Iterable[Membership], at: datetime) -> list[Membership]:

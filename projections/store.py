@@ -11,10 +11,11 @@ import psycopg
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import JSONB
 
+from handlers.usage import Told
 from schemas.alert_message import encode
 from schemas.alerts import AlertChanged
 
-from . import tables
+from . import counts, tables
 from .rows import Rows
 
 StateKey = tuple[str, str]
@@ -166,6 +167,14 @@ class Store:
                 await self._cursor.executemany(
                     DELETES[name], [{**group.key, "kept": len(group.rows)} for group in gone]
                 )
+
+    async def counts(self, wanted: Mapping[str, Collection[counts.Key]]) -> counts.Rows:
+        """The rows of usage that stand under these keys; None where there is none."""
+        return await counts.load(self._cursor, wanted)
+
+    async def write_counts(self, rows: Told) -> None:
+        """Write the rows of usage that changed."""
+        await counts.write(self._cursor, rows)
 
     async def write_alerts(self, decided: Sequence[tuple[int, AlertChanged]]) -> None:
         """Write alerts, each of their versions, and an outbox row for each that is to be sent."""

@@ -131,6 +131,47 @@ teams = _live(
     fill=50,
 )
 
+usage_totals = _live(
+    "usage_totals",
+    Column("customer", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("total", Numeric, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("users", BigInteger, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    fill=50,
+)
+
+usage_days = _live(
+    "usage_days",
+    Column("customer", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("day", Date, primary_key=True, comment="of UTC"),
+    Column("total", Numeric, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    fill=70,
+)
+
+usage_users = _live(
+    "usage_users",
+    Column("customer", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("first_at", Instant, nullable=False),
+    fill=100,
+)
+
+usage_features = _live(
+    "usage_features",
+    Column("customer", Text, primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    fill=50,
+)
+
 alerts = _live(
     "alerts",
     Column("alert", Uuid, primary_key=True),
@@ -171,6 +212,10 @@ REBUILT = (
     attempts,
     certificates,
     teams,
+    usage_totals,
+    usage_days,
+    usage_users,
+    usage_features,
     alerts,
     alert_versions,
 )

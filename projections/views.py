@@ -102,6 +102,31 @@ SELECT a.alert AS alert_id, a.rule, a.rule_version, a.customer AS customer_id, a
 FROM alerts a LEFT JOIN deliveries d ON d.alert = a.alert
 """
 
+METRIC_USAGE = """
+-- how much of each metric has each account used, since ever, and how many people did?
+SELECT u.customer AS customer_id, c.name AS customer_name, u.metric, u.total, u.events, u.users,
+       u.first_at, u.last_at
+FROM usage_totals u LEFT JOIN customers c ON c.customer = u.customer
+"""
+
+DAILY_USAGE = """
+-- how much of each metric did each account use on each day of UTC?
+SELECT customer AS customer_id, metric, day, total, events FROM usage_days
+"""
+
+METRIC_USERS = """
+-- who has used each metric, and since when?
+SELECT u.customer AS customer_id, u.metric, u.person AS user_id,
+       coalesce(p.name, p.lms_name, 'a former user') AS user_name, u.first_at
+FROM usage_users u LEFT JOIN people p ON p.person = u.person
+"""
+
+FEATURE_ADOPTION = """
+-- which features has each account adopted, and does it use them still?
+SELECT customer AS customer_id, feature, first_at AS adopted_at, last_at AS last_used_at, events
+FROM usage_features
+"""
+
 VIEWS = {
     "customers": CUSTOMERS,
     "courses": COURSES,
@@ -111,4 +136,8 @@ VIEWS = {
     "certificate_register": CERTIFICATE_REGISTER,
     "alert_log": ALERT_LOG,
     **TEAM_VIEWS,
+    "metric_usage": METRIC_USAGE,
+    "daily_usage": DAILY_USAGE,
+    "metric_users": METRIC_USERS,
+    "feature_adoption": FEATURE_ADOPTION,
 }

@@ -1,7 +1,6 @@
 """Which messages travel on which topics? AsyncAPI 3, for what producers send and others may read.
 
-`timeline` is Laurel's own and is not promised; on `intake.usage` and `intake.goals` nothing is said
-as yet.
+`timeline` is Laurel's own and is not promised; on `intake.goals` nothing is said as yet.
 """
 
 from typing import Any
@@ -12,15 +11,17 @@ from .described import text as _text
 from .destination import topic_of
 from .door import STRUCTURED
 from .incoming import EVENTS
-from .topics import ALERTS, DIRECTORY, TRAINING
+from .topics import ALERTS, DIRECTORY, TRAINING, USAGE
 
 _SAID = {
     TRAINING: "What learners did: courses begun and ended, certificates granted and revoked.",
+    USAGE: "What accounts used, how much of it, and who did where that is known.",
     DIRECTORY: "Who there is: customers, people and their roles, courses, requirements.",
     ALERTS: "Each version of each alert, ids only; at least once, `id` is the alert and version.",
 }
 _KEYS = {
     TRAINING: "Any; the customer, or else the person, keeps what belongs together in order.",
+    USAGE: "Any; the customer spreads the load as the timeline does.",
     DIRECTORY: "Any; the customer, the course or the requirement keeps its facts in order.",
     ALERTS: "The customer.",
 }
@@ -44,7 +45,7 @@ def document() -> dict[str, Any]:
     """The document."""
     wires = {
         topic: [event.WIRE for event in EVENTS if topic_of(event) == topic]
-        for topic in (TRAINING, DIRECTORY)
+        for topic in (TRAINING, USAGE, DIRECTORY)
     }
     wires[ALERTS] = list(alert_message.WIRE_NAMES)
     return {

@@ -12,12 +12,15 @@ from .incoming import (
     RequirementDescribed,
     RequirementRetired,
     RoleChanged,
+    UsageRecorded,
 )
-from .topics import DIRECTORY, TRAINING
+from .topics import DIRECTORY, TRAINING, USAGE
 
 
 def topic_of(kind: type[Incoming]) -> str:
     """The intake topic of a kind of event."""
+    if issubclass(kind, UsageRecorded):
+        return USAGE
     return TRAINING if issubclass(kind, OfPerson) else DIRECTORY
 
 
@@ -35,6 +38,8 @@ def _key(data: Incoming) -> str:
             return data.course
         case RequirementDescribed() | RequirementRetired():
             return data.requirement
+        case UsageRecorded():
+            return data.customer
         case CustomerDescribed() | CustomerEnded() | PersonJoined() | PersonLeft() | RoleChanged():
             return data.customer
         case _:

@@ -6,14 +6,14 @@ Producers' events are checked whole; what Laurel itself wrote to the timeline is
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from .facts import FACTS, Fact, OfCustomer, Tick
+from .facts import FACTS, Fact, OfCustomer, Tick, UsageRecorded
 from .incoming import EVENTS, Id, Incoming, Instant
 from .topics import CATALOGUE, EVENT_AT_MOST
 
@@ -260,6 +260,9 @@ def decode(value: bytes) -> Told:
         if wire == Tick.WIRE:
             tick = Tick(now=datetime.fromisoformat(record["time"]))
             return Told(name, CATALOGUE, tick, releases)
+        if wire == UsageRecorded.WIRE:
+            used = _usage(record, name)
+            return Told(name, used.customer, used, releases)
         adapter = _FACT.get(wire)
         if adapter is None:
             raise Unreadable("type", f"{wire!r} is no fact of this version")
@@ -271,7 +274,7 @@ def decode(value: bytes) -> Told:
                 "cause": record.get("origin") or "#".join(name),
             }
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
         if isinstance(error, Unreadable):
             raise
         if isinstance(error, ValidationError):
@@ -279,3 +282,23 @@ def decode(value: bytes) -> Told:
         raise Unreadable("json", f"{type(error).__name__}: {error}") from None
     key = fact.customer if isinstance(fact, OfCustomer) else CATALOGUE
     return Told(name, key, fact, releases)
+
+
+def _usage(record: Mapping[str, Any], name: tuple[str, str]) -> UsageRecorded:
+    """Read by hand, because it is the bulk of the stream: a tenth of what the adapters take."""
+    data = record["data"]
+    customer, metric, quantity = data["customer"], data["metric"], data["quantity"]
+    person, feature = data.get("person"), data.get("feature")
+    for text in (customer, metric, quantity, person or "", feature or ""):
+        if type(text) is not str:
+            raise TypeError(f"{text!r} is no text")
+    return UsageRecorded(
+        at=datetime.fromisoformat(record["time"]),
+        recorded_at=datetime.fromisoformat(record["recordedtime"]),
+        cause=record.get("origin") or "#".join(name),
+        customer=customer,
+        metric=metric,
+        quantity=Decimal(quantity),
+        person=person,
+        feature=feature,
+    )

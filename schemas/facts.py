@@ -247,6 +247,17 @@ class RequirementRetired(OfCatalogue):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRecorded(OfCustomer):
+    """An account used `quantity` of a `metric`; who did, and through which feature, if known."""
+
+    WIRE = "usage.recorded.v1"
+    metric: str
+    quantity: Decimal
+    person: str | None = None
+    feature: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """The clock's word: everything intake heard before `now` lies earlier on this partition."""
 
@@ -281,4 +292,5 @@ FACTS: tuple[type[Fact], ...] = (
     CourseRetired,
     RequirementDescribed,
     RequirementRetired,
+    UsageRecorded,
 )

@@ -61,6 +61,12 @@ def _plain(value: object) -> object:
     return value
 
 
+def _amount(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,14}(\.[0-9]{1,4})?", value):
+        raise ValueError("must be a number, or one as plain text such as 12.5")
+    return value
+
+
 def _whole(value: object) -> object:
     if isinstance(value, bool | str):
         raise ValueError("must be a whole number, not text and no boolean")
@@ -94,6 +100,7 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 Score = Annotated[
     Decimal, Field(ge=0, le=100, max_digits=7, decimal_places=4), BeforeValidator(_plain)
 ]
+Amount = Annotated[Decimal, Field(max_digits=18, decimal_places=4), BeforeValidator(_amount)]
 Attempt = Annotated[int, Field(ge=1, le=10_000), WHOLE]
 Link = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\x00-\x20]+$")]
 
@@ -364,6 +371,21 @@ class CertificateRevoked(OfCertificate):
     WIRE = "certificate.revoked.v1"
 
 
+class UsageRecorded(Incoming):
+    """An account used `quantity` of something; a negative one takes back what was told before.
+
+    It names its customer, so that the bulk of the stream is spared a search for whose it is.
+    `person` and `feature`: who used it and through what, where that is known.
+    """
+
+    WIRE = "usage.recorded.v1"
+    customer: CustomerId
+    metric: Id
+    quantity: Amount = Decimal(1)
+    person: PersonRef | None = None
+    feature: Id | None = None
+
+
 CustomerDescribed.model_rebuild()
 
 EVENTS: tuple[type[Incoming], ...] = (
@@ -388,4 +410,5 @@ EVENTS: tuple[type[Incoming], ...] = (
     CertificateGranted,
     CertificateRenewed,
     CertificateRevoked,
+    UsageRecorded,
 )

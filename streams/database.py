@@ -75,10 +75,11 @@ def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
         **parameters(settings),  # type: ignore[arg-type]
     )
     try:
-        _fits(connection.execute(_REVISION).fetchone())
+        found = connection.execute(_REVISION).fetchone()
     except psycopg.errors.UndefinedTable:
-        connection.close()
-        _fits(None)
+        found = None
+    try:
+        _fits(found)
     except DatabaseMismatch:
         connection.close()
         raise

@@ -41,6 +41,7 @@ from schemas.incoming import (
     RequirementRetired,
     RoleChanged,
     TrainingCompleted,
+    UsageRecorded,
 )
 
 from .database import Connection
@@ -133,7 +134,9 @@ class _Wanted:
             # A later event of the batch may name her by a name that only this one tells.
             self.people.add(person_id(event.source, data.person))
             self.customers.add(opaque(data.customer))
-        if isinstance(data, OfPerson):
+        if isinstance(data, UsageRecorded):
+            self.customers.add(opaque(data.customer))
+        if isinstance(data, OfPerson | UsageRecorded) and data.person is not None:
             self.names.update(names(data.person))
         self.courses.update(courses_named(data).values())
         self.certificates.update(certificates_named(data).values())
@@ -272,7 +275,9 @@ def _called(placed: Placed) -> Iterable[tuple[str, datetime, str, str | None, st
 def _called_by_lms(placed: Placed) -> Iterable[tuple[str, str]]:
     """(person, name)"""
     data = placed.event.data
-    if isinstance(data, OfPerson) and data.person.name and placed.route:
+    if not isinstance(data, OfPerson | UsageRecorded) or data.person is None:
+        return
+    if data.person.name and placed.route:
         yield placed.route.person, data.person.name
 
 

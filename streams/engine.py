@@ -13,10 +13,13 @@ from typing import Any
 from faust.types import TP
 from pydantic import TypeAdapter
 
+from handlers import usage
+from handlers.usage import Told as Usage
+from projections.counts import Counts
 from projections.rows import Rows, rows_of
 from projections.store import StateKey, Store, Stored, Written
 from schemas.envelope import Told, Unreadable, decode, from_epoch_ms
-from schemas.facts import EPOCH, Fact, Tick
+from schemas.facts import EPOCH, Fact, Tick, UsageRecorded
 from schemas.topics import CATALOGUE
 
 from . import clock, metrics
@@ -54,6 +57,7 @@ class Partition:
     generation: int
     remembered: Remembered
     cache: dict[StateKey, Any] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Reading:
     """What a transaction folds: facts not seen before, and the tick that ends it."""
 
     facts: list[tuple[int, Fact]]
+    used: list[UsageRecorded]
     tick: tuple[int, Tick] | None
     log_time: datetime
     releases: int
@@ -153,13 +158,17 @@ class Engine:
             kept = await self._kept(store, place)
             reading = self._read(tp, batch, place, kept.remembered)
             fold, exact = await self._fold(store, kept, reading)
+            counted = await self._count_usage(store, kept, reading)
         failpoint("engine.folded")
         with Timed("engine", "write"):
+            await store.write_counts(counted)
             await self._write(store, place, kept=kept, reading=reading, fold=fold, exact=exact)
         rest = [record for record in records if record.offset >= reading.end]
 
         def keep() -> None:
             self._keep(tp.partition, kept, fold, reading.end)
+            kept.counts.shrink(self._cached_at_most)
+            kept.counts.learn(counted._asdict())
             self._count(reading, fold)
 
         return rest, keep
@@ -204,6 +213,7 @@ class Engine:
     def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
         """Decode what was not folded before, up to and with the first tick that counts."""
         facts: list[tuple[int, Fact]] = []
+        used: list[UsageRecorded] = []
         log_time, releases = place.log_time, place.releases
         dropped: Counter[str] = Counter()
         for record in batch:
@@ -224,14 +234,19 @@ class Engine:
                     dropped["tick_stale"] += 1
                     continue
                 tick = record.offset, told.fact
-                return Reading(facts, tick, log_time, told.releases, record.offset + 1, dropped)
+                return Reading(
+                    facts, used, tick, log_time, told.releases, record.offset + 1, dropped
+                )
             releases = max(releases, told.releases)
             if remembered.is_repeat(fingerprint(*told.name), log_time.date()):
                 log("repeat", partition=tp.partition, offset=record.offset)
                 dropped["repeat"] += 1
                 continue
-            facts.append((record.offset, told.fact))
-        return Reading(facts, None, log_time, releases, batch[-1].offset + 1, dropped)
+            if isinstance(told.fact, UsageRecorded):
+                used.append(told.fact)
+            else:
+                facts.append((record.offset, told.fact))
+        return Reading(facts, used, None, log_time, releases, batch[-1].offset + 1, dropped)
 
     def _decode(self, tp: TP, record: Record) -> Told:
         """Raises `Undecodable` for a record that is none of ours, or does not belong here."""
@@ -279,6 +294,12 @@ class Engine:
             return after
 
         return await self._complete(store, kept, fired, listed), asked
+
+    async def _count_usage(self, store: Store, kept: Partition, reading: Reading) -> Usage:
+        """The rows that follow from what was used; a tick changes none of them."""
+        told = usage.tally(reading.used)
+        kept.counts.learn(await store.counts(kept.counts.missing(told)))
+        return usage.follow(told, kept.counts.known)
 
     async def _complete(
         self,

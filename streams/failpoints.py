@@ -9,6 +9,7 @@ Unset, a failpoint costs one test of an empty dictionary.
 import os
 import signal
 import threading
+from functools import cache
 
 from .logs import log
 
@@ -25,16 +26,24 @@ def _parse(text: str) -> dict[str, tuple[str, int]]:
     return armed
 
 
-_armed = _parse(os.environ.get("FAILPOINT", ""))
+@cache
+def _armed() -> dict[str, tuple[str, int]]:
+    return _parse(os.environ.get("FAILPOINT", ""))
+
+
+def armed() -> bool:
+    """Whether any is still to strike."""
+    return bool(_armed())
 
 
 def failpoint(name: str) -> None:
     """Strike here if the environment asks for it."""
-    if not _armed or name not in _armed:
+    waiting = _armed()
+    if name not in waiting:
         return
-    mode, count = _armed.pop(name)
+    mode, count = waiting.pop(name)
     if count > 1:
-        _armed[name] = (mode, count - 1)
+        waiting[name] = (mode, count - 1)
         return
     log("failpoint", name=name, mode=mode)
     match mode:

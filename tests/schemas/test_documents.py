@@ -101,11 +101,13 @@ def test_what_is_sent_is_of_the_shape_described_and_nothing_less_is(event: dict[
 
 def test_every_event_travels_on_the_channel_of_its_subject() -> None:
     channels = asyncapi.document()["channels"]
-    wanted: dict[str, set[str]] = {"intake.training": set(), "intake.directory": set()}
+    topics = ("intake.training", "intake.usage", "intake.directory")
+    wanted: dict[str, set[str]] = {topic: set() for topic in topics}
     for event in EVENTS:
         wire = event["type"]
-        directory = wire.partition(".")[0] in OF_THE_DIRECTORY
-        wanted["intake.directory" if directory else "intake.training"].add(wire)
+        subject = wire.partition(".")[0]
+        directory = "directory" if subject in OF_THE_DIRECTORY else "training"
+        wanted["intake.usage" if subject == "usage" else f"intake.{directory}"].add(wire)
     wanted["alerts"] = {alert["type"] for alert in ALERTS}
     assert {name: set(channel["messages"]) for name, channel in channels.items()} == wanted
     assert {name: channel["address"] for name, channel in channels.items()} == {
@@ -118,6 +120,7 @@ def test_laurel_reads_intake_and_writes_alerts() -> None:
     actions = {one["channel"]["$ref"].rpartition("/")[2]: one["action"] for one in operations}
     assert actions == {
         "intake.training": "receive",
+        "intake.usage": "receive",
         "intake.directory": "receive",
         "alerts": "send",
     }

@@ -109,6 +109,13 @@ INCOMING: tuple[Incoming, ...] = (
     incoming.CertificateGranted(**CERTIFICATE, last_day=LAST_DAY, url=URL),
     incoming.CertificateRenewed(**CERTIFICATE, last_day=LAST_DAY, url=URL),
     incoming.CertificateRevoked(**CERTIFICATE),
+    incoming.UsageRecorded(
+        customer="acme",
+        metric="api-calls",
+        quantity=Decimal("12.5"),
+        person=SHE,
+        feature="exports",
+    ),
 )
 
 FACT: dict[str, Any] = {"at": AT, "recorded_at": HEARD, "cause": "urn:lms:academy#e-17"}
@@ -163,6 +170,9 @@ TIMELINE: tuple[Fact, ...] = (
         certificate="reporting-pro",
     ),
     facts.RequirementRetired(**FACT, requirement="admins-report"),
+    facts.UsageRecorded(
+        **OF_PERSON, metric="api-calls", quantity=Decimal("12.5"), feature="exports"
+    ),
 )
 
 

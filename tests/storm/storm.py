@@ -15,7 +15,6 @@ from schemas.topics import READS, App
 from streams import database
 from tests.local_slack import LocalSlack
 from tests.storm.equality import Equality
-from tests.storm.nursery import Forked
 from tests.storm.story import Story
 from tests.storm.world import APPS, Ways, World
 from tests.streams.system import Running, System, wait_for
@@ -92,7 +91,7 @@ class Storm:
 
     def rival(self, kind: str) -> Running:
         """Start a worker of a group of its own, which owns all partitions a second time."""
-        return self.fork(kind, kind, {"LAUREL_INSTANCE": "rival"})
+        return self.run(kind, ["tests.storm.worker", kind], {"LAUREL_INSTANCE": "rival"})
 
     def watch(self, worker: Running) -> None:
         """Raise where a worker that nobody struck has ended."""
@@ -100,20 +99,10 @@ class Storm:
             raise Broken(f"{worker.name} ended by itself\n{worker.tail()}")
 
     def start(self, slot: Slot) -> None:
-        """Put a worker into a slot; what is to end at a failpoint reads the code by itself."""
+        """Put a worker into a slot."""
         env = {"LAUREL_INSTANCE": slot.instance, **self._ways(slot), **slot.arming}
-        if not slot.arming:
-            slot.worker = self.fork(slot.name, slot.app, env)
-            return
         module = ["tests.storm.worker"] if slot.app == "slack" else ["streams.cli", "worker"]
         slot.worker = self.run(slot.name, [*module, slot.app], env)
-
-    def fork(self, name: str, kind: str, env: Mapping[str, str]) -> Running:
-        """Start a worker that has read the code already."""
-        env = {**self.system.env, **env}
-        running = Forked(self.world.nursery, name, kind, env, self._log(name))
-        self.system.workers.append(running)
-        return running
 
     def run(self, name: str, words: list[str], env: Mapping[str, str] | None = None) -> Running:
         """Start one of our programs in this system."""

@@ -1,7 +1,6 @@
 """What does it storm over? A broker and a Postgres of its own, and a proxy on every way to them."""
 
 import itertools
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from deploy.part import free_port
 from deploy.parts import Kafka, Postgres
 from schemas.topics import App
 from tests.storm.ears import KafkaEar, PostgresEar, SlackEar
-from tests.storm.nursery import Nursery
 from tests.storm.proxy import Hub, Proxy, Strike, calm
 from tests.storm.story import Story, tell
 
@@ -67,7 +65,6 @@ class World:
         self.ways = {(app, n): Ways() for app in APPS for n in range(EACH)}
         self.postgres = Postgres(home / "postgres", scratch=True)
         self.kafka = self._kafka(home / "kafka")
-        self.nursery = Nursery({**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
         self._stories: dict[tuple[int, bool], Story] = {}
         self._numbers = itertools.count(1)
 
@@ -131,7 +128,6 @@ def world(keep: Path | None = None) -> Iterator[World]:
             hub.open(ways.all())
         yield made
     finally:
-        made.nursery.close()
         hub.close()
         made.postgres.stop()
         made.kafka.stop()

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -28,6 +29,7 @@ from schemas.facts import (
     TrainingCompleted,
     TrainingFailed,
     TrainingStarted,
+    UsageRecorded,
 )
 from schemas.topics import ALERTS, CATALOGUE, TIMELINE
 from streams import positions
@@ -96,6 +98,7 @@ def story(seed: int = 1, people: int = 4, first: int = 0) -> list[Line]:
     `first` tells a further story of other people.
     """
     chance = random.Random(seed)
+    meter = random.Random(seed)
     number = count(first * 10_000 + 1)
     told: list[tuple[float, Fact]] = []
 
@@ -132,6 +135,16 @@ def story(seed: int = 1, people: int = 4, first: int = 0) -> list[Line]:
                     tell(TrainingCompleted, at + 1, **whose, course=course, attempt=2)
                 if ends == "left":
                     tell(PersonLeft, at, **whose)
+        for index in range(5 * people):
+            tell(
+                UsageRecorded,
+                meter.uniform(0, 60),
+                customer=customer,
+                metric=meter.choice(("calls", "seats")),
+                quantity=Decimal(meter.randint(-100, 10_000)) / 100,
+                person=meter.choice((None, f"{customer}-p{first}{index % people}")),
+                feature=meter.choice((None, "exports")),
+            )
     told.sort(key=lambda each: (each[0] >= 0, each[0]))
     lines: list[Line] = []
     due = 5.0

@@ -24,6 +24,7 @@ from schemas.topics import INTAKE, TIMELINE, TOPICS, App
 from streams import database, topics
 from streams.append import partition_of
 from streams.settings import Settings, load
+from tests import nursery
 
 _numbers = itertools.count(1)
 
@@ -52,10 +53,7 @@ class Running:
     def __init__(self, name: str, command: list[str], env: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.path = log
-        self._file = log.open("wb")
-        self.process = subprocess.Popen(
-            command, env=dict(env), stdout=self._file, stderr=self._file, start_new_session=True
-        )
+        self.process = nursery.start(command, env, log)
 
     def events(self, event: str | None = None) -> list[dict[str, Any]]:
         """The lines it has logged so far, of one kind or all."""
@@ -88,7 +86,7 @@ class Running:
     def await_exit(self, seconds: float = 60) -> int:
         """Wait until it ends by itself; returns its exit code."""
         try:
-            return self.process.wait(seconds)
+            return int(self.process.wait(seconds))
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not end in {seconds} s\n{self.tail()}") from None
 
@@ -113,7 +111,6 @@ class Running:
         """End it, whatever state it is in."""
         if self.process.poll() is None:
             self.kill()
-        self._file.close()
 
 
 class System:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from projections.migrate import migrate
 from streams.database import connect
 from streams.settings import Settings, load
 from tests.streams.system import wait_for
@@ -21,6 +22,7 @@ LARGE = 64 * 1024 * 1024
 
 @pytest.fixture
 def settings(database: str) -> Settings:
+    migrate(database)
     return load({"DATABASE_URL": database, "LAUREL_SESSION_SECONDS": str(2 * LIMIT)})
 
 

@@ -1,6 +1,7 @@
-"""How is a worker there again at once? It is forked off a process that has imported everything.
+"""How is a process of ours there at once? It is forked off one that has read the code already.
 
-Starting Python and reading the code takes ten times as long as all else, and a storm does it often.
+Starting Python and reading the code takes a worker ten times as long as all else it does before it
+works, and the suite starts hundreds of them.
 """
 
 import json
@@ -11,28 +12,63 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
-
-from streams import cli
-from tests.storm import worker
-from tests.streams.system import Running
+from runpy import run_module
+from typing import Any
 
 LOOK = 0.02
 
+READ = ("streams.cli", "streams.workers", "streams.rebuild", "streams.play", "tests.storm.worker")
+"""What is imported before anything is ordered."""
+
+Process = Any
+"""A `subprocess.Popen`, or one of the nursery's that can be treated as such."""
+
+
+def start(command: Sequence[str], env: Mapping[str, str], log: Path) -> Process:
+    """Start a program that says what it says to a file; Python's modules come out of the nursery.
+
+    Not so where Python itself is to start otherwise than here.
+    """
+    python, *words = command
+    if python == sys.executable and words[0] == "-m" and _ours(env) == _ours(os.environ):
+        return _nursery().bear(words[1:], env, log)
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            command, env=dict(env), stdout=file, stderr=file, start_new_session=True
+        )
+
+
+def _ours(env: Mapping[str, str]) -> dict[str, str]:
+    """What Python reads of an environment before it runs anything."""
+    return {
+        name: value
+        for name, value in env.items()
+        if name.startswith(("PYTHON", "LC_", "LANG", "TZ")) and name != "PYTHONDONTWRITEBYTECODE"
+    }
+
+
+@cache
+def _nursery() -> "Nursery":
+    return Nursery()
+
 
 class Nursery:
-    """The process, and how those that it forked have ended."""
+    """The process, and how those that it forked have ended; it ends with this one."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self) -> None:
         self.ended: dict[int, int] = {}
         self._born: list[int] = []
         self._said = threading.Condition()
+        self._orders = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.storm.nursery"],
-            env=dict(env),
+            [sys.executable, "-m", "tests.nursery"],
+            # Compiled once, the code is read in half the time.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -40,19 +76,16 @@ class Nursery:
         )
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def bear(self, kind: str, env: Mapping[str, str], log: Path) -> "Born":
-        """A worker of that kind."""
+    def bear(self, words: Sequence[str], env: Mapping[str, str], log: Path) -> "Born":
+        """A process that runs the module that comes first, with the others as its arguments."""
         assert self._process.stdin is not None
-        with self._said:
-            order = {"kind": kind, "env": dict(env), "log": str(log)}
+        log.write_bytes(b"")
+        with self._orders, self._said:
+            order = {"words": words, "env": dict(env), "log": str(log)}
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
-            assert self._said.wait_for(lambda: self._born, 30), "the nursery does not answer"
+            assert self._said.wait_for(lambda: self._born, 60), "the nursery does not answer"
             return Born(self, self._born.pop())
-
-    def close(self) -> None:
-        """End it, and all it has borne."""
-        self._process.communicate()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -100,30 +133,19 @@ class Born:
         self.send_signal(signal.SIGTERM)
 
 
-class Forked(Running):
-    """A worker out of the nursery."""
-
-    def __init__(
-        self, nursery: Nursery, name: str, kind: str, env: Mapping[str, str], log: Path
-    ) -> None:
-        self.name = name
-        self.path = log
-        self._file = log.open("wb")
-        self.process: Any = nursery.bear(kind, env, log)
-
-
 def main() -> None:
     """Fork what is ordered, and tell of ends, until nobody orders any more."""
+    for name in READ:
+        __import__(name)
     alive: set[int] = set()
     while True:
         if select.select([sys.stdin], [], [], LOOK)[0]:
             line = sys.stdin.readline()
             if not line:
                 break
-            order = json.loads(line)
             pid = os.fork()
             if not pid:
-                become(order)
+                sys.exit(become(json.loads(line)))
             alive.add(pid)
             say(born=pid)
         for pid in list(alive):
@@ -140,8 +162,8 @@ def say(**values: int) -> None:
     sys.stdout.flush()
 
 
-def become(order: Mapping[str, Any]) -> NoReturn:
-    """Be a worker from now on, as if it had been started so."""
+def become(order: Mapping[str, Any]) -> int | str | None:
+    """Be what is ordered from now on, as if it had been started so; returns how to exit."""
     os.setsid()
     log = os.open(order["log"], os.O_WRONLY | os.O_APPEND)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -149,19 +171,15 @@ def become(order: Mapping[str, Any]) -> NoReturn:
         os.dup2(given, ours)
     os.environ.clear()
     os.environ.update(order["env"])
-    kind = order["kind"]
-    sys.argv[1:] = ["worker", kind]
-    code: object = 1
+    sys.argv = list(order["words"])
     try:
-        if kind in worker.KINDS:
-            worker.main(kind)
-        else:
-            code = cli.main(["worker", kind])
+        run_module(order["words"][0], run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        code = end.code
-    finally:
-        sys.stdout.flush()
-        os._exit(code if isinstance(code, int) else 0)
+        return end.code
+    except BaseException:  # noqa: BLE001 -- as Python itself would say it
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
