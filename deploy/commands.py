@@ -21,6 +21,9 @@ CHECKS = (
 
 BENCHES = {
     "engine": "how fast is the engine, beside its peers? (if none is named; about ten minutes)",
+    "intake": "what does it cost to bring an event to the timeline? (two minutes)",
+    "latency": "how long until an event's row, alert and card are there? (two minutes)",
+    "scale": "what do more engine workers bring? (four minutes)",
     "account": "does an event of a large account cost more than one of a small account?",
 }
 

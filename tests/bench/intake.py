@@ -68,6 +68,7 @@ def forward(made: Arena, customers: int, events: int) -> dict[str, Run]:
             ends = made.fill(prefix, topic, told(customers, count))
             server.execute("CHECKPOINT")
             with worker(made, "intake", prefix, url) as process:
+                process.await_partitions()
                 offsets = positions(made, prefix, url, topic)
                 found[name] = measured(server, [process], offsets, ends)
             if (forwarded := length(made, prefix) - before) != count:

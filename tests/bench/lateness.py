@@ -7,8 +7,10 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from deploy.environment import ROOT
 from schemas.topics import TIMELINE
@@ -52,30 +54,49 @@ def measure(arena: Arena, contestant: Contestant, rate: float, seconds: float) -
     arena.fill(prefix, TIMELINE, islice(workload.read(path), skip))
     with arena.database() as url, running(arena, contestant, url, prefix, group) as process:
         process.await_word(contestant.has_begun, "its first record")
-        done = subprocess.run(
-            [*SENDER, str(path), topic, "--rate", str(rate), "--skip", str(skip)],
-            env=arena.environment(prefix, url),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise Failed(f"the sender ended with status {done.returncode}: {done.stderr}")
-        said = json.loads(done.stdout)
-        settings = arena.settings(prefix)
-        ends = {p: extent.end for p, extent in topics.extents(settings, TIMELINE).items()}
+        sent = send(arena, prefix, path, rate, skip)
         with looking(arena, contestant, url, group, topic) as offsets:
-            await_end([process], offsets, ends)
+            await_end([process], offsets, sent.ends)
         there = committed(url)
     path.unlink()
-    counted = list(said["due"].items())[int(len(said["due"]) * WARM_UP) :]
-    if lost := [probe for probe, _ in counted if probe not in there]:
-        raise Failed(f"{contestant.name}: {len(lost)} probes have no row, such as {lost[0]}")
-    waits = sorted(there[probe] - due for probe, due in counted)
-    return Lateness(
-        rate, events, len(waits), statistics.median(waits), quantile(waits, 0.99), said["late"]
+    waits = waited(sent.due, there)
+    p50, p99 = statistics.median(waits), quantile(waits, 0.99)
+    return Lateness(rate, events, len(waits), p50, p99, sent.late)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """When each probe was due, how late the latest record was sent, and where the topic ends."""
+
+    due: dict[str, float]
+    late: float
+    ends: dict[int, int]
+
+
+def send(arena: Arena, prefix: str, path: Path, rate: float, skip: int = 0) -> Sent:
+    """Send a workload to the timeline at this rate, by a process of its own."""
+    settings = arena.settings(prefix)
+    done = subprocess.run(
+        [*SENDER, str(path), settings.topic(TIMELINE), "--rate", str(rate), "--skip", str(skip)],
+        env=arena.environment(prefix),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    if done.returncode:
+        raise Failed(f"the sender ended with status {done.returncode}: {done.stderr}")
+    said = json.loads(done.stdout)
+    ends = {p: extent.end for p, extent in topics.extents(settings, TIMELINE).items()}
+    return Sent(said["due"], said["late"], ends)
+
+
+def waited(due: Mapping[str, float], there: Mapping[str, float]) -> list[float]:
+    """Seconds from when each was due until it was there, in order; raises `Failed` for lost ones."""
+    counted = list(due.items())[int(len(due) * WARM_UP) :]
+    if lost := [probe for probe, _ in counted if probe not in there]:
+        raise Failed(f"{len(lost)} of {len(counted)} probes came to nothing, such as {lost[0]}")
+    return sorted(there[probe] - at for probe, at in counted)
 
 
 def committed(url: str) -> dict[str, float]:

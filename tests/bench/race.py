@@ -88,6 +88,10 @@ class Running:
                 )
             time.sleep(0.01)
 
+    def await_partitions(self) -> None:
+        """Wait until a worker of Laurel has some, and so reads."""
+        self.await_word(is_assigned, "its partitions")
+
     def end(self) -> None:
         """As a supervisor would, and then as a crash would."""
         self.process.terminate()
@@ -112,12 +116,11 @@ def running(
 
 @contextmanager
 def worker(arena: Arena, kind: str, prefix: str, url: str, **env: str) -> Iterator[Running]:
-    """Start a worker of Laurel that has its partitions behind the first line, and end it."""
+    """Start a worker of Laurel, and end it."""
     command = [str(program("python")), "-m", "streams.cli", "worker", kind]
     start = Start(command, arena.environment(prefix, url, **{"LAUREL_INSTANCE": "bench", **env}))
     process = Running(kind, start, arena.folder / f"{prefix}{kind}-{next(arena.names)}.log")
     try:
-        process.await_word(is_assigned, "its partitions")
         yield process
     finally:
         process.end()

@@ -15,7 +15,7 @@ from schemas.topics import TIMELINE
 from tests.bench import oracle, workload
 from tests.bench.arena import Arena, arena, begin, say
 from tests.bench.field import ENGINE_POSITIONS
-from tests.bench.race import Course, Failed, Run, Running, measured, of, rows, worker
+from tests.bench.race import Course, Failed, Run, measured, of, rows, worker
 from tests.bench.tables import COLUMNS, aligned, cells, median
 from tests.bench.workload import Shape
 
@@ -68,20 +68,19 @@ def together(made: Arena, course: Course, count: int, wanted: oracle.Totals) -> 
     with made.connect() as server, made.database() as url:
         begin(made.settings(course.prefix, url))
         server.execute("CHECKPOINT")
-        with ExitStack() as started, of(url) as connection:
-            # Nothing is folded before all have come: they would wait for a position each.
-            workers: list[Running] = []
-            with connection.transaction():
-                connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-                connection.execute("SELECT FROM positions FOR UPDATE")
-                for number in range(count):
-                    name = f"bench-{number}"
-                    workers.append(
-                        started.enter_context(
-                            worker(made, "engine", course.prefix, url, LAUREL_INSTANCE=name)
-                        )
-                    )
-            offsets = lambda: dict(connection.execute(ENGINE_POSITIONS).fetchall())  # noqa: E731
+        with ExitStack() as stack, of(url) as connection:
+            workers = [
+                stack.enter_context(
+                    worker(made, "engine", course.prefix, url, LAUREL_INSTANCE=f"bench-{number}")
+                )
+                for number in range(count)
+            ]
+            for process in workers:
+                process.await_partitions()
+
+            def offsets() -> dict[int, int]:
+                return dict(connection.execute(ENGINE_POSITIONS).fetchall())
+
             run = measured(server, workers, offsets, course.ends)
         if wrong := oracle.differences(wanted, rows(url)):
             raise Failed(f"wrong rows: {'; '.join(wrong)}")

@@ -37,6 +37,7 @@ STEPS: tuple[tuple[str, Mapping[str, object]], ...] = (
 """What a learner does, one after another; the last is worth an alert."""
 
 PROBE = "probe-"
+CERTIFIED = f"{PROBE}certified-"
 """Customers that occur once, so that the row they come to was written by one transaction."""
 
 
@@ -123,7 +124,7 @@ class Telling:
         rank = self._drawn[number]
         customer = f"customer-{rank:05}"
         if (every := self._shape.alert_each) and number % every == 1:
-            customer = f"{PROBE}{number:09}"
+            customer = f"{CERTIFIED}{number:09}"
             wire, data = STEPS[-1][0], {**STEPS[-1][1], "customer": customer, "person": customer}
         elif (every := self._shape.probe_each) and number % every == 0:
             customer = f"{PROBE}{number:09}"
