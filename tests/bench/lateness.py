@@ -92,7 +92,7 @@ def send(arena: Arena, prefix: str, path: Path, rate: float, skip: int = 0) -> S
 
 
 def waited(due: Mapping[str, float], there: Mapping[str, float]) -> list[float]:
-    """Seconds from when each was due until it was there, in order; raises `Failed` for lost ones."""
+    """Seconds from when each was due until it was there; raises `Failed` for a lost one."""
     counted = list(due.items())[int(len(due) * WARM_UP) :]
     if lost := [probe for probe, _ in counted if probe not in there]:
         raise Failed(f"{len(lost)} of {len(counted)} probes came to nothing, such as {lost[0]}")

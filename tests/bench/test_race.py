@@ -31,8 +31,8 @@ EVENTS = 3000
 @pytest.fixture
 def made(
     kafka: Broker, make_postgres: Callable[[dict[str, str]], OwnServer], tmp_path: Path
-) -> Iterator[Arena]:
-    yield Arena(kafka.bootstrap, make_postgres(SAFE).url, tmp_path)
+) -> Arena:
+    return Arena(kafka.bootstrap, make_postgres(SAFE).url, tmp_path)
 
 
 def measure(made: Arena, program: str, *options: str) -> tuple[str, list[str]]:
