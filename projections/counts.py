@@ -20,7 +20,7 @@ ROWS: dict[str, tuple[Table, type[Any]]] = {
 }
 """For each part of `handlers.usage.Told`: its table, whose key comes first, and its row."""
 
-_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 Key = tuple[Any, ...]
 Rows = Mapping[str, Mapping[Key, Any]]
@@ -78,7 +78,7 @@ async def write(cursor: psycopg.AsyncCursor[Any], rows: Told) -> None:
 
 def _arrays(table: Table, *, key_only: bool) -> str:
     columns = [c for c in table.columns if c.primary_key or not key_only]
-    return ", ".join(f"%b::{c.type.compile(dialect=_DIALECT)}[]" for c in columns)
+    return ", ".join(f"%b::{c.type.compile(dialect=DIALECT)}[]" for c in columns)
 
 
 def _select(table: Table) -> str:

@@ -9,7 +9,6 @@ from uuid import UUID
 import orjson
 import psycopg
 from sqlalchemy import Table
-from sqlalchemy.dialects.postgresql import JSONB
 
 from handlers.usage import Told
 from schemas.alert_message import encode
@@ -157,16 +156,15 @@ class Store:
         for name, groups in said.items():
             groups.sort(key=lambda group: tuple(group.key.values()))
             whole = [{**group.key, **row} for group in groups for row in group.rows]
-            for column in JSON_COLUMNS[name]:
-                for row in whole:
-                    row[column] = orjson.dumps(row[column]).decode()
             if whole:
-                await self._cursor.executemany(UPSERTS[name], whole)
-            gone = [group for group in groups if name == "attempts" or not group.rows]
+                await self._cursor.execute(UPSERTS[name], (as_json(whole),))
+            gone = [
+                {**group.key, "kept": len(group.rows)}
+                for group in groups
+                if name == "attempts" or not group.rows
+            ]
             if gone:
-                await self._cursor.executemany(
-                    DELETES[name], [{**group.key, "kept": len(group.rows)} for group in gone]
-                )
+                await self._cursor.execute(DELETES[name], (as_json(gone),))
 
     async def counts(self, wanted: Mapping[str, Collection[counts.Key]]) -> counts.Rows:
         """The rows of usage that stand under these keys; None where there is none."""
@@ -268,22 +266,26 @@ def _json(values: Mapping[str, Any]) -> str:
     return orjson.dumps(dict(values), option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _json_columns(table: Table) -> list[str]:
-    return [column.name for column in table.columns if isinstance(column.type, JSONB)]
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as the one parameter of `UPSERTS` and `DELETES`: one statement however many they are."""
+    return orjson.dumps(rows, default=str).decode()
+
+
+def _columns(table: Table) -> str:
+    return ", ".join(
+        f'"{column.name}" {column.type.compile(dialect=counts.DIALECT)}' for column in table.columns
+    )
 
 
 def _upsert(table: Table) -> str:
     key = [column.name for column in table.primary_key]
     rest = [column.name for column in table.columns if column.name not in key]
     columns = ", ".join(f'"{name}"' for name in (*key, *rest))
-    values = ", ".join(
-        f"%({name})s::jsonb" if name in _json_columns(table) else f"%({name})s"
-        for name in (*key, *rest)
-    )
     kept = ", ".join(f'"{name}"' for name in key)
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
     return (
-        f"INSERT INTO {table.name} ({columns}) VALUES ({values})"
+        f"INSERT INTO {table.name} ({columns})"
+        f" SELECT {columns} FROM json_to_recordset(%b::json) AS said ({_columns(table)})"
         f" ON CONFLICT ({kept}) DO UPDATE SET {changes}"
     )
 
@@ -291,12 +293,15 @@ def _upsert(table: Table) -> str:
 def _delete(table: Table) -> str:
     """Delete what stands beyond the rows that were said: by ordinal, or all where none was."""
     whose = [column.name for column in table.primary_key if column.name != "ordinal"]
-    key = " AND ".join(f'"{name}" = %({name})s' for name in whose)
-    beyond = "ordinal >= %(kept)s" if "ordinal" in table.c else "%(kept)s = 0"
-    return f"DELETE FROM {table.name} WHERE {key} AND {beyond}"
+    key = " AND ".join(f'stands."{name}" = said."{name}"' for name in whose)
+    beyond = "stands.ordinal >= said.kept" if "ordinal" in table.c else "said.kept = 0"
+    return (
+        f"DELETE FROM {table.name} AS stands"
+        f" USING json_to_recordset(%b::json) AS said ({_columns(table)}, kept int)"
+        f" WHERE {key} AND {beyond}"
+    )
 
 
 ROW_TABLES = (tables.training, tables.attempts, tables.certificates, tables.teams)
 UPSERTS = {table.name: _upsert(table) for table in ROW_TABLES}
 DELETES = {table.name: _delete(table) for table in ROW_TABLES}
-JSON_COLUMNS = {table.name: _json_columns(table) for table in ROW_TABLES}

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from projections.store import JSON_COLUMNS, UPSERTS
+from projections.store import UPSERTS, as_json
 from schemas.facts import (
     CourseDescribed,
     CustomerDescribed,
@@ -32,8 +32,7 @@ def tell(connection: Connection, *events: Fact | Tick) -> None:
         names = list(KEYS[table])
         for row in rows:
             whole = {**dict(zip(names, key, strict=True)), **row}
-            whole.update({name: json.dumps(whole[name]) for name in JSON_COLUMNS[table]})
-            connection.execute(UPSERTS[table], whole)
+            connection.execute(UPSERTS[table], (as_json([whole]),))
     for event in events:
         if isinstance(event, Tick):
             connection.execute("UPDATE clock SET driven = true, now = %s", (event.now,))

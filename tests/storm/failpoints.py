@@ -13,7 +13,7 @@ from schemas.topics import App
 from streams import clock
 from tests.storm import equalities
 from tests.storm.scenario import Scenario
-from tests.storm.storm import EXITED, Slot, Storm
+from tests.storm.storm import EXITED, Broken, Slot, Storm
 
 STREAMS = Path(__file__).parents[2] / "streams"
 PATIENCE = 120.0
@@ -93,6 +93,7 @@ class Failpoints(Scenario):
         storm.on_end = lambda slot, code: None
         self._armed.clear()
         storm.settle()
+        self._rebuilds(storm, waiting)
         storm.known["truth"] = equalities.truth_of(storm)
         self._tick(storm, waiting)
 
@@ -102,6 +103,20 @@ class Failpoints(Scenario):
             yield {"FAILPOINT": f"{name}:exit:{rng.randrange(2, 20)}"}
             waiting.remove(name)
             storm.faults["exits at play"] += 1
+
+    def _rebuilds(self, storm: Storm, waiting: set[str]) -> None:
+        """Rebuilds beside the workers: some that end over their swap, and then a whole one."""
+        words = ["streams.cli", "rebuild"]
+        for name in sorted(name for name in waiting if family(name) == "rebuild"):
+            code, said = storm.finish("rebuild", words, {"FAILPOINT": f"{name}:exit"})
+            if code != EXITED:
+                raise Broken(f"a rebuild did not come to {name}, status {code}\n{said}")
+            waiting.remove(name)
+            storm.faults["exits at rebuild"] += 1
+        code, said = storm.finish("rebuild", words)
+        if code:
+            raise Broken(f"the rebuild after them ended with status {code}\n{said}")
+        storm.settle()
 
     def _tick(self, storm: Storm, waiting: set[str]) -> None:
         """Engines that end over a tick of the real clock."""

@@ -111,6 +111,20 @@ class Storm:
         self.system.workers.append(running)
         return running
 
+    def finish(
+        self, name: str, words: list[str], env: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Run one to its end, while the workers are looked after; its status and last words."""
+        running = self.run(name, words, env)
+        deadline = time.monotonic() + LONGEST
+        while running.process.poll() is None:
+            if time.monotonic() > deadline:
+                raise Broken(f"{name} did not end in {LONGEST:.0f} s\n{running.tail()}")
+            self.tend()
+            time.sleep(POLL)
+        self.system.workers.remove(running)
+        return running.process.wait(), running.tail()
+
     def _log(self, name: str) -> Path:
         return self.system.folder / f"{next(self._numbers):04}-{name}.log"
 
