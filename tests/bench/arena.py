@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import os
 import shutil
 import sys
@@ -31,10 +32,15 @@ SAFE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 POSTGRES = {
     "track_commit_timestamp": "on",
     "shared_buffers": "512MB",
-    "max_wal_size": "4GB",
+    "max_wal_size": "16GB",
+    "checkpoint_timeout": "1h",
     "autovacuum_naptime": "10s",
 }
-"""The same for everyone; commit times tell when a row was there to be read."""
+"""The same for everyone; commit times tell when a row was there to be read.
+
+The only checkpoint is at the end of a run, when its database is dropped, so that none pays for
+another's.
+"""
 
 
 @dataclass
@@ -141,6 +147,8 @@ CHUNK = 50_000
 
 
 async def _fill(settings: Settings, topic: str, records: Iterable[Line]) -> None:
+    # A topic just made is not led by anybody yet, of which the client warns and tries again.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
     async with open_producer(settings) as producer:
         rest = iter(records)
         while chunk := list(itertools.islice(rest, CHUNK)):

@@ -66,7 +66,6 @@ def forward(made: Arena, customers: int, events: int) -> dict[str, Run]:
         ):
             before = length(made, prefix)
             ends = made.fill(prefix, topic, told(customers, count))
-            server.execute("CHECKPOINT")
             with worker(made, "intake", prefix, url) as process:
                 process.await_partitions()
                 offsets = positions(made, prefix, url, topic)

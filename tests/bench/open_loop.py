@@ -8,7 +8,10 @@ import asyncio
 import json
 import sys
 import time
+from bisect import bisect
 from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
 
 from streams.append import open_producer
 from streams.settings import Settings, load
@@ -16,7 +19,7 @@ from tests.bench.arena import send
 from tests.bench.workload import PROBE, Line, read
 
 SLOT = 0.01
-"""Seconds between two times of sending; each sends all that is due."""
+"""Seconds after which a partition with nothing due looks again."""
 
 
 def main() -> None:
@@ -36,24 +39,39 @@ async def flow(
     settings: Settings, topic: str, lines: list[Line], rate: float
 ) -> tuple[dict[str, float], float]:
     """When each probe was due, as seconds since 1970, and the most that one was sent late."""
-    late, sent = 0.0, 0
-    async with open_producer(settings) as producer, asyncio.TaskGroup() as sending:
+    shares: dict[int, list[tuple[float, Line]]] = {}
+    for number, line in enumerate(lines):
+        shares.setdefault(line.partition, []).append((number / rate, line))
+    async with open_producer(settings) as producer:
         began = time.time()
-        while sent < len(lines):
-            elapsed = time.time() - began
-            ripe = min(len(lines), int(elapsed * rate))
-            if ripe > sent:
-                late = max(late, elapsed - sent / rate)
-                # Whoever waits for its acknowledgement keeps none behind it from being sent.
-                sending.create_task(send(producer, topic, lines[sent:ripe]))
-                sent = ripe
-            await asyncio.sleep(SLOT)
+        late = await asyncio.gather(
+            *(_one(producer, topic, share, began) for share in shares.values())
+        )
     due = {
-        line.key: began + number / rate
-        for number, line in enumerate(lines)
+        line.key: began + at
+        for share in shares.values()
+        for at, line in share
         if line.key.startswith(PROBE)
     }
-    return due, late
+    return dict(sorted(due.items(), key=lambda one: one[1])), max(late)
+
+
+async def _one(
+    producer: AIOKafkaProducer, topic: str, share: list[tuple[float, Line]], began: float
+) -> float:
+    """Send one partition's, all that is due at a time; returns how late the latest was sent."""
+    times = [at for at, _ in share]
+    sent, late = 0, 0.0
+    while sent < len(share):
+        elapsed = time.time() - began
+        ripe = bisect(times, elapsed)
+        if ripe == sent:
+            await asyncio.sleep(SLOT)
+            continue
+        late = max(late, elapsed - times[sent])
+        await send(producer, topic, [line for _, line in share[sent:ripe]])
+        sent = ripe
+    return late
 
 
 if __name__ == "__main__":

@@ -130,8 +130,6 @@ def race(arena: Arena, contestant: Contestant, course: Course, wanted: Totals | 
     """Let one read the course; raises `Failed` unless its rows are as wanted."""
     group = f"{course.prefix}{contestant.letter}-{next(arena.names)}"
     with arena.connect() as server, arena.database() as url:
-        # What the first change of a page after a checkpoint adds to the log, all pay alike.
-        server.execute("CHECKPOINT")
         with running(arena, contestant, url, course.prefix, group) as process:
             process.await_word(contestant.has_begun, "its first record")
             with looking(arena, contestant, url, group, course.topic) as offsets:

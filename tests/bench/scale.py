@@ -67,7 +67,6 @@ def together(made: Arena, course: Course, count: int, wanted: oracle.Totals) -> 
     """So many workers on the course; raises `Failed` unless the rows are as wanted."""
     with made.connect() as server, made.database() as url:
         begin(made.settings(course.prefix, url))
-        server.execute("CHECKPOINT")
         with ExitStack() as stack, of(url) as connection:
             workers = [
                 stack.enter_context(
