@@ -87,7 +87,8 @@ def compete(
             if found.fault:
                 continue
             try:
-                run = race(made, one, course, totals.get((course.events, one.once)))
+                wanted_rows = totals[course.events, one.once] if one.totals else None
+                run = race(made, one, course, wanted_rows)
             except Failed as fault:
                 found.fault = str(fault)
                 say(found.fault)

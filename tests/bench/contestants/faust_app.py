@@ -33,4 +33,6 @@ def connect() -> Any:
 def run(app: faust.App) -> None:
     """Run the worker until it is told to end."""
     app.worker_init()
-    faust.Worker(app, loglevel="warning", quiet=True).execute_from_commandline()
+    worker = faust.Worker(app, loglevel="warning", quiet=True, redirect_stdouts=False)
+    worker.spinner = None  # it writes whatever else is said
+    worker.execute_from_commandline()
