@@ -49,13 +49,13 @@ def measure(arena: Arena, contestant: Contestant, rate: float, seconds: float) -
     workload.write(path, Shape(events, seed=2, probe_each=10 if events < FEW else 100))
     prefix = arena.topics(f"{contestant.letter}-open")
     group, topic = f"{prefix}group", f"{prefix}{TIMELINE}"
-    # Whoever says that it begins by its first record is ready once it has that.
+    # Whoever has folded the first records of each partition is ready for more.
     skip = 2 * PARTITIONS
-    arena.fill(prefix, TIMELINE, islice(workload.read(path), skip))
+    first = arena.fill(prefix, TIMELINE, islice(workload.read(path), skip))
     with arena.database() as url, running(arena, contestant, url, prefix, group) as process:
-        process.await_word(contestant.has_begun, "its first record")
-        sent = send(arena, prefix, path, rate, skip)
         with looking(arena, contestant, url, group, topic) as offsets:
+            await_end([process], offsets, first)
+            sent = send(arena, prefix, path, rate, skip)
             await_end([process], offsets, sent.ends)
         there = committed(url)
     path.unlink()
