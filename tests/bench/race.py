@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from kafka import KafkaAdminClient
+from kafka.errors import RetriableError
 
 from deploy.environment import ROOT, program
 from schemas.topics import TIMELINE
@@ -183,7 +184,11 @@ def looking(
     try:
 
         def committed() -> dict[int, int]:
-            found = client.list_group_offsets(group)[group]
+            try:
+                found = client.list_group_offsets(group)[group]
+            except RetriableError:
+                # The first group on a broker waits for the topic that keeps all groups' commits.
+                return {}
             return {
                 place.partition: at.offset for place, at in found.items() if place.topic == topic
             }
