@@ -35,7 +35,7 @@ STEPS: tuple[tuple[str, dict[str, object]], ...] = (
 
 
 def directory(customers: int) -> Iterator[Line]:
-    """A course, customers and their people."""
+    """A course, customers and their people; a customer before its own."""
     told = clock.real() - timedelta(days=40)
     offered = {"modules": [{"id": module} for module in MODULES], "certificate": CERTIFICATE}
     yield _line("d", told, "course.described.v1", "course", course=COURSE, **offered)
@@ -85,4 +85,5 @@ def _line(kind: str, at: datetime, wire: str, id: str, **data: object) -> Line:
         "data": data,
     }
     # A producer's key means nothing to Laurel: it spreads records alike.
-    return Line(partition_of(id, PARTITIONS), id, orjson.dumps(event))
+    key = id.rpartition("-")[0] if wire == "person.joined.v1" else id
+    return Line(partition_of(key, PARTITIONS), key, orjson.dumps(event))

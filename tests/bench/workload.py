@@ -88,7 +88,7 @@ def read(path: Path, events: int | None = None) -> Iterator[Line]:
 def lines(shape: Shape) -> Iterator[Line]:
     """The records in their order; the catalogue comes first, in each partition."""
     chance = random.Random(shape.seed)
-    course = {"course": COURSE, "modules": MODULES, "certificate": CERTIFICATE}
+    course: dict[str, object] = {"course": COURSE, "modules": MODULES, "certificate": CERTIFICATE}
     offered = _record(0, "course.described.v1", BEGIN, BEGIN, course)
     for partition in range(PARTITIONS):
         yield Line(partition, "catalogue", offered)
