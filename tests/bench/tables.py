@@ -84,14 +84,18 @@ def _row(one: Contestant, found: Found) -> tuple[str, ...]:
     return (
         name,
         *cells(found.median),
-        "counted once" if one.once else "counted twice",
+        ("counted once" if one.once else "counted twice") if one.totals else NONE,
         *(waits or (NONE,) * 3),
     )
 
 
 def ratios(found: Mapping[Contestant, Found]) -> list[str]:
     """Laurel's engine against each of the others."""
-    runs = {one.letter: said.median for one, said in found.items() if said.runs and not said.fault}
+    runs = {
+        one.letter: said.median
+        for one, said in found.items()
+        if one.totals and said.runs and not said.fault
+    }
     ours = runs.pop("f", None)
     if ours is None:
         return []
