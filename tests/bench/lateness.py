@@ -50,12 +50,12 @@ def measure(arena: Arena, contestant: Contestant, rate: float, seconds: float) -
     prefix = arena.topics(f"{contestant.letter}-open")
     group, topic = f"{prefix}group", f"{prefix}{TIMELINE}"
     # Whoever has folded the first records of each partition is ready for more.
-    skip = 2 * PARTITIONS
-    first = arena.fill(prefix, TIMELINE, islice(workload.read(path), skip))
+    past = 2 * PARTITIONS
+    first = arena.fill(prefix, TIMELINE, islice(workload.read(path), past))
     with arena.database() as url, running(arena, contestant, url, prefix, group) as process:
         with looking(arena, contestant, url, group, topic) as offsets:
             await_end([process], offsets, first)
-            sent = send(arena, prefix, path, rate, skip)
+            sent = send(arena, prefix, path, rate, past)
             await_end([process], offsets, sent.ends)
         there = committed(url)
     path.unlink()
@@ -73,11 +73,11 @@ class Sent:
     ends: dict[int, int]
 
 
-def send(arena: Arena, prefix: str, path: Path, rate: float, skip: int = 0) -> Sent:
+def send(arena: Arena, prefix: str, path: Path, rate: float, past: int = 0) -> Sent:
     """Send a workload to the timeline at this rate, by a process of its own."""
     settings = arena.settings(prefix)
     done = subprocess.run(
-        [*SENDER, str(path), settings.topic(TIMELINE), "--rate", str(rate), "--skip", str(skip)],
+        [*SENDER, str(path), settings.topic(TIMELINE), "--rate", str(rate), "--past", str(past)],
         env=arena.environment(prefix),
         cwd=ROOT,
         capture_output=True,

@@ -18,6 +18,9 @@ from streams.settings import Settings, load
 from tests.bench.arena import send
 from tests.bench.workload import PROBE, Line, read
 
+PATIENCE = 60
+"""Seconds behind at which the rate is one that this broker cannot take."""
+
 SLOT = 0.01
 """Seconds after which a partition with nothing due looks again."""
 
@@ -28,9 +31,9 @@ def main() -> None:
     parser.add_argument("workload", type=Path)
     parser.add_argument("topic")
     parser.add_argument("--rate", type=float, required=True, help="records a second")
-    parser.add_argument("--skip", type=int, default=0, help="the first so many")
+    parser.add_argument("--past", type=int, default=0, help="so many that are there already")
     options = parser.parse_args()
-    lines = list(read(options.workload))[options.skip :]
+    lines = list(read(options.workload))[options.past :]
     due, late = asyncio.run(flow(load(), options.topic, lines, options.rate))
     sys.stdout.write(json.dumps({"due": due, "late": late}) + "\n")
 
@@ -61,9 +64,12 @@ async def _one(
 ) -> float:
     """Send one partition's, all that is due at a time; returns how late the latest was sent."""
     times = [at for at, _ in share]
+    deadline = times[-1] + PATIENCE
     sent, late = 0, 0.0
     while sent < len(share):
         elapsed = time.time() - began
+        if elapsed > deadline:
+            raise TimeoutError(f"{topic}: the broker is {PATIENCE} s behind; ask for a lower rate")
         ripe = bisect(times, elapsed)
         if ripe == sent:
             await asyncio.sleep(SLOT)

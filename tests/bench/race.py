@@ -201,13 +201,13 @@ def looking(
 def await_end(processes: Sequence[Running], offsets: Offsets, ends: dict[int, int]) -> None:
     """Wait until the offsets have come to the ends; raises `Failed` where they do not."""
     last: dict[int, int] = {}
-    moved = time.monotonic()
+    deadline = time.monotonic() + PATIENCE
     while (found := offsets()) != ends:
         for process in processes:
             process.check()
         if found != last:
-            last, moved = found, time.monotonic()
-        if time.monotonic() > moved + PATIENCE:
+            last, deadline = found, time.monotonic() + PATIENCE
+        if time.monotonic() > deadline:
             said = "\n".join(f"{one.name}:\n{one.log[-3000:]}" for one in processes)
             raise Failed(f"the offsets stand at {found}, not {ends}\n{said}")
         time.sleep(0.05)
