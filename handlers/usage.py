@@ -68,37 +68,24 @@ class Known(NamedTuple):
 
 def tally(facts: Iterable[UsageRecorded]) -> Told:
     """What these facts add up to by themselves; nobody is counted as a user as yet."""
-    days: dict[tuple[str, str, date], list[UsageRecorded]] = {}
-    users: dict[tuple[str, str, str], datetime] = {}
-    features: dict[tuple[str, str], list[datetime]] = {}
+    days: dict[tuple[str, str, date], Total] = {}
+    users: dict[tuple[str, str, str], User] = {}
+    features: dict[tuple[str, str], Feature] = {}
     for fact in facts:
-        at = fact.at
-        customer, metric = fact.customer, fact.metric
+        at, customer, metric = fact.at, fact.customer, fact.metric
         day = (customer, metric, at.date())
-        told = days.get(day)
-        if told is None:
-            days[day] = [fact]
-        else:
-            told.append(fact)
+        days[day] = _sum(Total(fact.quantity, 1, 0, at, at), days.get(day))
         if fact.person is not None:
             user = (customer, metric, fact.person)
-            users[user] = min(users.get(user, at), at)
+            users[user] = min(User(at), users.get(user, User(at)))
         if fact.feature is not None:
-            features.setdefault((customer, fact.feature), []).append(at)
+            feature = (customer, fact.feature)
+            features[feature] = _feature(Feature(1, at, at), features.get(feature))
     totals: dict[Metric, Total] = {}
-    by_day: dict[tuple[str, str, date], Day] = {}
-    for day, told in days.items():
-        times = [fact.at for fact in told]
-        total = sum((fact.quantity for fact in told), Decimal(0))
-        by_day[day] = Day(total, len(told))
-        whole = Total(total, len(told), 0, min(times), max(times))
-        totals[day[:2]] = _sum(whole, totals.get(day[:2]))
-    return Told(
-        totals,
-        by_day,
-        {user: User(first) for user, first in users.items()},
-        {key: Feature(len(times), min(times), max(times)) for key, times in features.items()},
-    )
+    for (customer, metric, _), total in days.items():
+        totals[customer, metric] = _sum(total, totals.get((customer, metric)))
+    by_day = {day: Day(total.total, total.events) for day, total in days.items()}
+    return Told(totals, by_day, users, features)
 
 
 def follow(told: Told, known: Known) -> Told:

@@ -129,7 +129,7 @@ class Store:
             """
             INSERT INTO states AS s (partition, handler, key, version, state, due_at)
             SELECT %s, handler, key, version, state, due_at
-            FROM unnest(%b::text[], %b::text[], %b::int2[], %b::text[], %b::timestamptz[])
+            FROM unnest(%s::text[], %s::text[], %s::int2[], %s::text[], %s::timestamptz[])
                 AS new (handler, key, version, state, due_at)
             ON CONFLICT (partition, handler, key) DO UPDATE SET
                 version = excluded.version, state = excluded.state,
@@ -139,11 +139,7 @@ class Store:
             """,
             (
                 self.partition,
-                [state.key[0] for state in states],
-                [state.key[1] for state in states],
-                [state.version for state in states],
-                [state.state for state in states],
-                [state.due_at for state in states],
+                *counts.columns([(*s.key, s.version, s.state, s.due_at) for s in states]),
                 [f"{state.key[0]}|{state.key[1]}" for state in states if state.exact],
             ),
         )

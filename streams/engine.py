@@ -26,7 +26,7 @@ from . import clock, metrics
 from .append import partition_of
 from .database import Connection, Pool
 from .failpoints import failpoint
-from .fold import BY_NAME, FIRED_AT_MOST, Fold, Missing
+from .fold import BY_NAME, FIRED_AT_MOST, Fold, Missing, reached
 from .logs import log
 from .metrics import Timed
 from .remembered import Remembered, fingerprint
@@ -216,8 +216,11 @@ class Engine:
         used: list[UsageRecorded] = []
         log_time, releases = place.log_time, place.releases
         dropped: Counter[str] = Counter()
+        stamped = None
         for record in batch:
-            log_time = max(log_time, from_epoch_ms(record.timestamp))
+            if record.timestamp != stamped:  # records that came together share it
+                stamped = record.timestamp
+                log_time = max(log_time, from_epoch_ms(stamped))
             if record.offset in place.parked:
                 log("passed_over", partition=tp.partition, offset=record.offset)
                 dropped["parked"] += 1
@@ -275,6 +278,8 @@ class Engine:
     ) -> tuple[Fold, set[StateKey]]:
         """Fold facts, then the tick; returns the fold and the states whose deadline was asked."""
         listed: dict[StateKey, list[str]] = {}
+        # Asked for first, because a fold that meets a state it does not know is folded again.
+        await self._load(store, kept, {key for _, fact in reading.facts for key in reached(fact)})
 
         def facts() -> Fold:
             fold = Fold(kept.cache, listed=listed)
@@ -308,18 +313,36 @@ class Engine:
         attempt: Callable[[], Fold],
         listed: dict[StateKey, list[str]],
     ) -> Fold:
-        """Fold again with what was missing, until nothing is."""
+        """Fold again while something is there that was taken for missing."""
         while True:
             try:
                 fold = attempt()
-                fold.finish()
             except Missing as missing:
-                listed.update([(below, await store.keys(*below)) for below in missing.below])
-                stored = await store.load(missing.keys)
-                kept.cache.update(dict.fromkeys(missing.keys))
-                kept.cache.update((row.key, _read_state(row)) for row in stored)
+                await self._learn(store, kept, listed, missing)
             else:
-                return fold
+                if not fold.missing or not await self._learn(store, kept, listed, fold.missing):
+                    return fold
+
+    async def _learn(
+        self,
+        store: Store,
+        kept: Partition,
+        listed: dict[StateKey, list[str]],
+        missing: Missing,
+    ) -> bool:
+        """Look up what was missing; whether the fold would have come out otherwise with it."""
+        listed.update([(below, await store.keys(*below)) for below in missing.below])
+        return await self._load(store, kept, missing.keys) or bool(missing.below)
+
+    async def _load(self, store: Store, kept: Partition, keys: set[StateKey]) -> bool:
+        """Know these states from now on; whether any is there that was not known."""
+        unknown = keys - kept.cache.keys()
+        if not unknown:
+            return False
+        stored = await store.load(unknown)
+        kept.cache.update(dict.fromkeys(unknown))
+        kept.cache.update((row.key, _read_state(row)) for row in stored)
+        return bool(stored)
 
     async def _due(self, store: Store, kept: Partition, fold: Fold, tick: Tick) -> set[StateKey]:
         """States whose stored deadline has passed; it may lie earlier than their true one."""

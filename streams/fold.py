@@ -1,11 +1,11 @@
 """What do these records lead to? Handlers folded over states, without I/O.
 
-A fold that meets a state it was not given goes on to find out what else is missing, then asks for
-all of it and is done again: it is pure, so it may.
+A fold that meets a state it was not given goes on as if there were none, and tells of it. If there
+is one after all it is done again: it is pure, so it may.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ BY_NAME: dict[str, Handler] = {handler.NAME: handler for handler in HANDLERS}
 
 
 class Missing(Exception):
-    """These states must be loaded before the records can be folded.
+    """These states were not known; raised where the fold cannot go on without them.
 
     `below`: of which handlers all keys are to be known that begin so.
     """
@@ -35,6 +35,26 @@ class Missing(Exception):
         super().__init__(f"{len(keys)} states are missing")
         self.keys = keys
         self.below = below
+
+    def __bool__(self) -> bool:
+        return bool(self.keys or self.below)
+
+
+def reached(event: Any) -> Iterator[StateKey]:
+    """The states that an event reaches by itself; what it leads to may reach others."""
+    for handler in _accepting(type(event)):
+        yield handler.NAME, handler.key(event)
+        yield from handler.reads(event).values()
+
+
+_KNOWN: dict[type, tuple[Handler, ...]] = {}
+
+
+def _accepting(kind: type) -> tuple[Handler, ...]:
+    """Those that react to events of this kind, in their order."""
+    if kind not in _KNOWN:
+        _KNOWN[kind] = tuple(handler for handler in HANDLERS if issubclass(kind, handler.ACCEPTS))
+    return _KNOWN[kind]
 
 
 @dataclass
@@ -49,12 +69,10 @@ class Fold:
     changed: dict[StateKey, Any] = field(default_factory=dict)
     decided: list[tuple[int, AlertChanged]] = field(default_factory=list)
     listed: Mapping[StateKey, Iterable[str]] = field(default_factory=dict)
-    _missing: set[StateKey] = field(default_factory=set)
-    _unlisted: set[StateKey] = field(default_factory=set)
-    _accepting: dict[type, tuple[Handler, ...]] = field(default_factory=dict)
+    missing: Missing = field(default_factory=lambda: Missing(set(), set()))
 
     def fact(self, event: object, offset: int) -> None:
-        """Fold one record; raises `HandlerFailed`, later `Missing` by `finish`."""
+        """Fold one record; raises `HandlerFailed` and `Missing`."""
         queue: deque[tuple[Any, Handler | None]] = deque([(event, None)])
         if isinstance(event, CustomerEnded):
             queue.extend((ending, None) for ending in endings(event, self._below))
@@ -81,18 +99,15 @@ class Fold:
             derived = self._call(handler, offset, handler.decide, tick, before, None)
             state = self._own(handler, before, derived, None, offset)
             again = handler.deadline(state)
-            if again is not None and again <= tick.now and not self._missing:
+            if again is not None and again <= tick.now:
+                if self.missing:
+                    raise self.missing
                 raise HandlerFailed(
                     f"{handler.NAME} is still due at {again} after it fired at {tick.now}, in the"
                     f" state {key[1]}, at offset {offset}"
                 )
             self.changed[key] = state
             self._drain(deque((event, handler) for event in derived), offset)
-
-    def finish(self) -> None:
-        """Raises `Missing` where states were met that had not been loaded."""
-        if self._missing or self._unlisted:
-            raise Missing(self._missing, self._unlisted)
 
     def _drain(self, queue: deque[tuple[Any, Handler | None]], offset: int) -> None:
         later: dict[StateKey, Later] = {}
@@ -103,7 +118,7 @@ class Fold:
             if isinstance(event, AlertChanged):
                 self.decided.append((offset, event))
                 continue
-            for handler in self._handlers(type(event)):
+            for handler in _accepting(type(event)):
                 if handler is said_by:
                     continue
                 for derived in self._react(handler, event, offset):
@@ -111,14 +126,6 @@ class Fold:
                         later.setdefault((handler.NAME, handler.key(derived)), derived)
                     else:
                         queue.append((derived, handler))
-
-    def _handlers(self, kind: type) -> tuple[Handler, ...]:
-        """Those that react to events of this kind, in their order."""
-        known = self._accepting.get(kind)
-        if known is None:
-            known = tuple(handler for handler in HANDLERS if issubclass(kind, handler.ACCEPTS))
-            self._accepting[kind] = known
-        return known
 
     def _react(self, handler: Handler, event: Any, offset: int) -> list[Any]:
         key = (handler.NAME, handler.key(event))
@@ -148,7 +155,7 @@ class Fold:
         if key in self.changed:
             return self.changed[key]
         if key not in self.known:
-            self._missing.add(key)
+            self.missing.keys.add(key)
             return BY_NAME[key[0]].State()
         state = self.known[key]
         return BY_NAME[key[0]].State() if state is None else state
@@ -156,7 +163,7 @@ class Fold:
     def _below(self, name: str, start: str) -> list[str]:
         """The keys of a handler's states that begin so, in order."""
         if (name, start) not in self.listed:
-            self._unlisted.add((name, start))
+            self.missing.below.add((name, start))
         stored = self.listed.get((name, start), ())
         changed = {key for handler, key in self.changed if handler == name}
         return sorted({*stored, *(key for key in changed if key.startswith(start))})
@@ -165,8 +172,8 @@ class Fold:
         try:
             return step(*given)
         except Exception as error:
-            if self._missing or self._unlisted:
-                raise Missing(self._missing, self._unlisted) from None
+            if self.missing:
+                raise self.missing from None
             raise HandlerFailed(
                 f"{handler.NAME}.{step.__name__} at offset {offset}:"
                 f" {type(error).__name__}: {error} (`laurel park` passes the record over)"

@@ -16,7 +16,7 @@ from tests.sample.rows import rows
 
 from .golden import LOGS, NAMES, as_play, come_to, lines
 
-BY_HAND = {"tick_ahead", "tick_stale", "tick_late"}
+BY_HAND = {"tick_ahead", "tick_stale", "tick_late", "usage_told_late_twice_and_taken_back"}
 """What the independent expectation cannot read: its clock has nothing to do with ticks."""
 
 KINDS = ("alerts", "training", "attempts", "certificates", "teams", "targets")

@@ -119,8 +119,8 @@ PLANTS = (
         name="log-time-runs-back",
         breaks="log time is the greater of the record's and the partition's previous one",
         file="streams/engine.py",
-        old="            log_time = max(log_time, from_epoch_ms(record.timestamp))\n",
-        new="            log_time = from_epoch_ms(record.timestamp)\n",
+        old="                log_time = max(log_time, from_epoch_ms(stamped))\n",
+        new="                log_time = from_epoch_ms(stamped)\n",
         caught_by=(f"{ENGINE}::test_log_time_never_runs_back",),
     ),
     Plant(
@@ -197,8 +197,8 @@ PLANTS = (
         name="still-due-goes-on",
         breaks="a handler whose state is still due after it fired stops the engine",
         file="streams/fold.py",
-        old="            if again is not None and again <= tick.now and not self._missing:\n",
-        new="            if again is not None and self._missing:\n",
+        old="            if again is not None and again <= tick.now:\n",
+        new="            if again is not None and self.missing:\n",
         caught_by=("tests/streams/test_fold.py::test_a_handler_that_is_still_due_stops_the_fold",),
     ),
     Plant(

@@ -36,10 +36,20 @@ PLANTS = (
         ),
     ),
     Plant(
+        name="stored-is-missing",
+        breaks="a state that turns out to be missing is loaded, and the batch folded again",
+        file="streams/engine.py",
+        old="        return bool(stored)\n",
+        new="        return False\n",
+        caught_by=(
+            "tests/streams/test_engine.py::test_a_tick_fires_so_many_and_the_next_one_more",
+        ),
+    ),
+    Plant(
         name="missing-is-new",
         breaks="a state that turns out to be missing is loaded, and the batch folded again",
         file="streams/fold.py",
-        old="            self._missing.add(key)\n",
+        old="            self.missing.keys.add(key)\n",
         new="",
         caught_by=(f"{FOLD}::test_a_state_that_is_missing_is_not_taken_for_a_new_one",),
     ),

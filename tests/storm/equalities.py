@@ -74,7 +74,8 @@ def slack(storm: Storm) -> Equality:
     for delivery, version in wanted.items():
         found = [said["version"] for said in shown.get(delivery, ())]
         if version not in found:
-            lost.append(f"{delivery} should show version {version}, and shows {found}")
+            stands = storm.system.rows("SELECT d FROM deliveries d WHERE alert = %s", delivery)
+            lost.append(f"{delivery} should show version {version}, and shows {found}: {stands}")
         more = len(found) - 1
         if more > 0 and more <= settled[delivery]:
             allowed += more

@@ -38,14 +38,23 @@ def system(kafka: Broker, database: str, tmp_path: Path) -> Iterator[System]:
 
 
 def certified() -> list[dict[str, Any]]:
-    """The lines of a play in which Ada earns a certificate after all."""
+    """The lines of a play in which Ada earns a certificate after all, and uses what she learnt."""
     tell = Story(source="urn:lms:certificates").event
     at = "2026-01-30T09:00:00Z"
     listed = tell("course.described.v1", at, course="admin", certificate="pro")
     granted = tell("certificate.granted.v1", at, person={"id": "ada"}, certificate="pro")
+    used = tell(
+        "usage.recorded.v1",
+        at,
+        customer="acme",
+        metric="api-calls",
+        person={"id": "ada"},
+        feature="exports",
+    )
     return [
         line("2026-01-30T09:01:00Z", "directory", listed),
         line("2026-01-30T10:01:00Z", "training", granted),
+        line("2026-01-30T10:01:00Z", "usage", used),
     ]
 
 
