@@ -25,6 +25,7 @@ BENCHES = {
     "latency": "how long until an event's row, alert and card are there? (two minutes)",
     "scale": "what do more engine workers bring? (four minutes)",
     "account": "does an event of a large account cost more than one of a small account?",
+    "ids": "what does it cost to know an event again?",
 }
 
 PROGRAMS = {"storm": "tests.storm", "plant": "tests.plants"}

@@ -58,6 +58,14 @@ def _meant(
     data: incoming.Incoming, source: str, heard: dict[str, Any], story: dict[str, Any]
 ) -> tuple[facts.Fact, ...]:
     match data:
+        case incoming.UsageRecorded():
+            used = facts.UsageRecorded(
+                **story,
+                metric=opaque(data.metric),
+                quantity=_shortest(data.quantity),
+                feature=_id(data.feature),
+            )
+            return (used,)
         case incoming.OfCourse():
             return _of_course(data, source, story)
         case incoming.OfCertificate():
@@ -97,14 +105,6 @@ def _meant(
                 certificate=_id(data.certificate),
             )
             return (asked,)
-        case incoming.UsageRecorded():
-            used = facts.UsageRecorded(
-                **story,
-                metric=opaque(data.metric),
-                quantity=_shortest(data.quantity),
-                feature=_id(data.feature),
-            )
-            return (used,)
         case incoming.RequirementRetired():
             return (facts.RequirementRetired(**heard, requirement=opaque(data.requirement)),)
     raise TypeError(f"{type(data).__name__} has no canonical fact; add it to handlers/canonical.py")

@@ -1,8 +1,10 @@
 """What does the engine read and write in the one transaction of a batch?"""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,13 @@ from .rows import Rows
 StateKey = tuple[str, str]
 
 BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+
+ID_BYTES = 16
+
+IN_ONE_ROW = 1000
+"""Ids of so many records lie in one row of a day, however small their batches were."""
+
+ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +243,24 @@ class Store:
             ],
         )
 
-    async def remembered(self) -> list[tuple[date, bytes]]:
-        """The packed ids of every batch of the days that are still remembered."""
-        await self._cursor.execute(
-            "SELECT day, hashes FROM remembered WHERE partition = %s", (self.partition,)
-        )
-        return [(row[0], row[1]) for row in await self._cursor.fetchall()]
+    async def remembered(self) -> AsyncIterator[tuple[date, bytes]]:
+        """The packed ids that are still remembered, so few at a time that no session waits long."""
+        last = date.min, 0
+        while True:
+            await self._cursor.execute(
+                """
+                SELECT day, next_offset, hashes FROM remembered
+                WHERE partition = %s AND (day, next_offset) > (%s, %s)
+                ORDER BY day, next_offset LIMIT %s
+                """,
+                (self.partition, *last, ROWS_AT_ONCE),
+            )
+            rows = await self._cursor.fetchall()
+            if not rows:
+                return
+            for day, found in groupby(rows, itemgetter(0)):
+                yield day, b"".join([row[2] for row in found])
+            last = rows[-1][:2]
 
     async def write_remembered(
         self, fresh: Mapping[date, bytes], gone: Collection[date], next_offset: int
@@ -256,6 +277,29 @@ class Store:
                 " VALUES (%s, %s, %s, %s)",
                 [(self.partition, day, next_offset, ids) for day, ids in sorted(fresh.items())],
             )
+
+    async def merge_remembered(self, days: Collection[date], old: int, new: int) -> None:
+        """Where the position comes past a multiple of `IN_ONE_ROW`, make one row a day of the last.
+
+        So small batches leave few rows too; what is large enough already stays as it is.
+        """
+        start = old - old % IN_ONE_ROW
+        if new < start + IN_ONE_ROW:
+            return
+        await self._cursor.execute(
+            """
+            WITH small AS (
+                DELETE FROM remembered
+                WHERE partition = %s AND day = ANY(%s) AND next_offset >= %s AND next_offset <= %s
+                  AND length(hashes) < %s
+                RETURNING day, next_offset, hashes
+            )
+            INSERT INTO remembered (partition, day, next_offset, hashes)
+            SELECT %s, day, max(next_offset), string_agg(hashes, '' ORDER BY next_offset)
+            FROM small GROUP BY day
+            """,
+            (self.partition, list(days), start, old, IN_ONE_ROW * ID_BYTES, self.partition),
+        )
 
 
 def _json(values: Mapping[str, Any]) -> str:

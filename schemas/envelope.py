@@ -167,13 +167,17 @@ def faults(error: ValidationError, at: str = "") -> list[Fault]:
 
 def milliseconds(at: datetime) -> datetime:
     """The instant in UTC, cut to the precision of the timeline."""
-    at = at.astimezone(UTC)
+    at = _utc(at)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def stamp(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as the timeline, exports and logs write it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _utc(at).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _utc(at: datetime) -> datetime:
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 def from_epoch_ms(timestamp: int) -> datetime:
@@ -185,6 +189,10 @@ def from_epoch_ms(timestamp: int) -> datetime:
 
 _KINDS = {fact.WIRE: fact for fact in FACTS}
 _SAID_OUTSIDE = {field.name for field in fields(Fact)}
+_SAID_INSIDE = {
+    fact: tuple(field.name for field in fields(fact) if field.name not in _SAID_OUTSIDE)
+    for fact in FACTS
+}
 _FACT: dict[str, TypeAdapter[Fact]] = {fact.WIRE: TypeAdapter(fact) for fact in FACTS}
 
 
@@ -202,9 +210,9 @@ def encode_fact(fact: Fact, source: str, id: str, releases: int = 0) -> bytes:
     `releases`: how often something had been set free by then, where that sets this fact free.
     """
     data = {
-        field.name: value
-        for field in fields(fact)
-        if field.name not in _SAID_OUTSIDE and (value := getattr(fact, field.name)) is not None
+        name: value
+        for name in _SAID_INSIDE[type(fact)]
+        if (value := getattr(fact, name)) is not None
     }
     record: dict[str, Any] = {
         "specversion": "1.0",

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from faust.types import TP
@@ -190,6 +190,7 @@ class Engine:
         await store.write_alerts(fold.decided)
         ids = kept.remembered.take_changes()
         await store.write_remembered(ids.fresh, ids.gone, reading.end)
+        await store.merge_remembered(ids.days, place.next_offset, reading.end)
         if ids.forgotten:
             log("ids_forgotten", partition=store.partition, ids=ids.forgotten)
             metrics.IDS_FORGOTTEN.inc(ids.forgotten)
@@ -212,9 +213,12 @@ class Engine:
 
     def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
         """Decode what was not folded before, up to and with the first tick that counts."""
+        heard: list[tuple[int, Fact]] = []
+        ids: list[tuple[date, bytes]] = []
+        tick: tuple[int, Tick] | None = None
+        log_time, releases, end = place.log_time, place.releases, batch[-1].offset + 1
         facts: list[tuple[int, Fact]] = []
         used: list[UsageRecorded] = []
-        log_time, releases = place.log_time, place.releases
         dropped: Counter[str] = Counter()
         stamped = None
         for record in batch:
@@ -236,20 +240,20 @@ class Engine:
                     log("tick_stale", partition=tp.partition, offset=record.offset)
                     dropped["tick_stale"] += 1
                     continue
-                tick = record.offset, told.fact
-                return Reading(
-                    facts, used, tick, log_time, told.releases, record.offset + 1, dropped
-                )
+                tick, releases, end = (record.offset, told.fact), told.releases, record.offset + 1
+                break
             releases = max(releases, told.releases)
-            if remembered.is_repeat(fingerprint(*told.name), log_time.date()):
-                log("repeat", partition=tp.partition, offset=record.offset)
+            heard.append((record.offset, told.fact))
+            ids.append((log_time.date(), fingerprint(*told.name)))
+        for (offset, fact), repeat in zip(heard, remembered.repeats(ids), strict=True):
+            if repeat:
+                log("repeat", partition=tp.partition, offset=offset)
                 dropped["repeat"] += 1
-                continue
-            if isinstance(told.fact, UsageRecorded):
-                used.append(told.fact)
+            elif isinstance(fact, UsageRecorded):
+                used.append(fact)
             else:
-                facts.append((record.offset, told.fact))
-        return Reading(facts, used, None, log_time, releases, batch[-1].offset + 1, dropped)
+                facts.append((offset, fact))
+        return Reading(facts, used, tick, log_time, releases, end, dropped)
 
     def _decode(self, tp: TP, record: Record) -> Told:
         """Raises `Undecodable` for a record that is none of ours, or does not belong here."""
@@ -366,7 +370,7 @@ class Engine:
         stands = place.next_offset, place.generation
         if kept is None or (kept.position, kept.generation) != stands:
             kept = Partition(*stands, Remembered(self._settings.laurel_ids_remembered))
-            for day, packed in await store.remembered():
+            async for day, packed in store.remembered():
                 kept.remembered.load(day, packed)
             self._partitions[store.partition] = kept
         return kept

@@ -2,16 +2,19 @@
 
 An id is a 16-byte hash of (source, id). Days are days of log time, so that a replay forgets at the
 same records; beyond the cap the oldest day goes, counted.
-A million ids take about 110 MB.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from hashlib import blake2b
+from itertools import groupby
+
+import numpy as np
+
+from .ids import SIZE, Flags, Ids, Known, unpack
 
 WINDOW = timedelta(days=7)
-SIZE = 16
 
 
 def fingerprint(source: str, id: str) -> bytes:
@@ -24,57 +27,78 @@ class Remembered:
     """The ids of one partition, by day; what is not committed yet waits in `taught` and `gone`."""
 
     cap: int
-    days: dict[date, set[bytes]] = field(default_factory=dict)
-    taught: list[tuple[date, bytes]] = field(default_factory=list)
+    days: dict[date, Known] = field(default_factory=dict)
+    taught: dict[date, list[Ids]] = field(default_factory=dict)
     gone: set[date] = field(default_factory=set)
     forgotten: int = 0
     _count: int = 0
 
     def load(self, day: date, packed: bytes) -> None:
-        """Take in one stored row of packed hashes."""
-        hashes = self.days.setdefault(day, set())
-        before = len(hashes)
-        hashes.update(packed[i : i + SIZE] for i in range(0, len(packed), SIZE))
-        self._count += len(hashes) - before
+        """Take in stored ids, none of which is known yet."""
+        self._add(day, unpack(packed))
 
-    def is_repeat(self, hash: bytes, day: date) -> bool:
-        """Whether the id was seen within the window; if not, it is remembered from now on."""
+    def repeats(self, told: Iterable[tuple[date, bytes]]) -> list[bool]:
+        """Of each id, whether it was seen within the window; if not, it is from there on."""
+        found: list[bool] = []
+        for day, group in groupby(told, lambda one: one[0]):
+            found += self._of_day(day, unpack(b"".join(hash for _, hash in group)))
+        return found
+
+    def _of_day(self, day: date, ids: Ids) -> list[bool]:
         for known in [known for known in self.days if known < day - WINDOW]:
             self._forget(known)
-        if any(hash in hashes for hashes in self.days.values()):
-            return True
-        if self._count >= self.cap:
+        found: list[bool] = []
+        while True:
+            new = self._new(ids)
+            # The oldest day goes before the first id without room, and what repeats it is new then.
+            beyond = np.flatnonzero(new)[max(0, self.cap - self._count) :]
+            end = int(beyond[0]) if beyond.size else len(ids)
+            found += (~new[:end]).tolist()
+            fresh = ids[:end][new[:end]]
+            if fresh.size:
+                self._add(day, fresh)
+                self.taught.setdefault(day, []).append(fresh)
+            if not beyond.size:
+                return found
             self.forgotten += self._forget(min(self.days))
-        self.days.setdefault(day, set()).add(hash)
-        self.taught.append((day, hash))
-        self._count += 1
-        return False
+            ids = ids[end:]
+
+    def _new(self, ids: Ids) -> Flags:
+        """Of each id, whether it is known in no day and stands here for the first time."""
+        order = np.argsort(ids, kind="stable")
+        ordered = ids[order]
+        new = np.ones(len(ids), np.bool_)
+        new[order[1:][ordered[1:] == ordered[:-1]]] = False
+        for known in self.days.values():
+            new &= ~known.hold(ids)
+        return new
 
     def take_changes(self) -> "Changes":
         """What to store and to delete for the records of this batch; the next begins anew."""
-        packed: dict[date, list[bytes]] = {}
-        for day, hash in self.taught:
-            packed.setdefault(day, []).append(hash)
-        changes = Changes(
-            {day: b"".join(hashes) for day, hashes in packed.items()}, self.gone, self.forgotten
-        )
-        self.taught, self.gone, self.forgotten = [], set(), 0
+        fresh = {day: np.concatenate(ids).tobytes() for day, ids in self.taught.items()}
+        changes = Changes(fresh, self.gone, list(self.days), self.forgotten)
+        self.taught, self.gone, self.forgotten = {}, set(), 0
         return changes
+
+    def _add(self, day: date, ids: Ids) -> None:
+        self.days.setdefault(day, Known()).add(ids)
+        self._count += len(ids)
 
     def _forget(self, day: date) -> int:
         count = len(self.days.pop(day))
         self._count -= count
         self.gone.add(day)
-        self.taught = [(taught, hash) for taught, hash in self.taught if taught != day]
+        self.taught.pop(day, None)
         return count
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """New ids packed by day, days that go first, and how many ids went before their time."""
+    """New ids packed by day, days that go first, days that stay, and ids gone before their time."""
 
     fresh: dict[date, bytes]
     gone: set[date]
+    days: list[date]
     forgotten: int
 
 

@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_200_000, help="of the workload")
     parser.add_argument("--rounds", type=int, default=3, help="of each; medians are told")
     parser.add_argument("--seed", type=int, default=1, help="of the workload")
+    parser.add_argument("--training", type=float, default=0.1, help="part of the workload")
     parser.add_argument("--only", default=letters, help=f"some of {letters}")
     parser.add_argument(
         "--seconds", type=float, default=15, help="of each at half its load, for latency; 0: none"
@@ -44,7 +45,8 @@ def main() -> int:
     options = parser.parse_args()
     wanted = [one for one in FIELD if one.letter in options.only]
     with arena(given=options.given) as made:
-        found = compete(made, wanted, Shape(options.events, options.seed), options.rounds)
+        shape = Shape(options.events, options.seed, training=options.training)
+        found = compete(made, wanted, shape, options.rounds)
         if options.seconds:
             for one, said in found.items():
                 late(made, one, said, options.seconds)

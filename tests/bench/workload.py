@@ -43,7 +43,7 @@ CERTIFIED = f"{PROBE}certified-"
 
 @dataclass(frozen=True)
 class Shape:
-    """How much of it, and of how many customers.
+    """How much of it, of how many customers, and which part of it is training.
 
     `probe_each`: every so manieth record is a probe, 0: none; `alert_each`: every so manieth is a
     certificate of such a customer, and nothing else is worth an alert.
@@ -53,6 +53,7 @@ class Shape:
     seed: int = 1
     customers: int = 20_000
     exponent: float = 1.1
+    training: float = 0.1
     probe_each: int = 0
     alert_each: int = 0
 
@@ -129,7 +130,7 @@ class Telling:
         elif (every := self._shape.probe_each) and number % every == 0:
             customer = f"{PROBE}{number:09}"
             wire, data = "usage.recorded.v1", self._usage(customer, rank)
-        elif chance.random() < 0.1:
+        elif chance.random() < self._shape.training:
             wire, data = self._step(customer, rank)
         else:
             wire, data = "usage.recorded.v1", self._usage(customer, rank)

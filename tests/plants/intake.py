@@ -96,8 +96,8 @@ PLANTS = (
         name="dedupe-off",
         breaks="the engine remembers ids and drops repeats",
         file="streams/engine.py",
-        old="remembered.is_repeat(fingerprint(*told.name), log_time.date())",
-        new="remembered.is_repeat(b'%16d' % record.offset, log_time.date())",
+        old="ids.append((log_time.date(), fingerprint(*told.name)))",
+        new="ids.append((log_time.date(), b'%16d' % record.offset))",
         caught_by=(f"{ENGINE}::test_a_repeat_changes_nothing",),
     ),
     Plant(
@@ -107,6 +107,22 @@ PLANTS = (
         old="        await store.write_remembered(ids.fresh, ids.gone, reading.end)\n",
         new="",
         caught_by=(f"{ENGINE}::test_a_repeat_is_known_after_a_restart",),
+    ),
+    Plant(
+        name="repeats-within-a-batch-missed",
+        breaks="the engine drops repeats, whoever repeats",
+        file="streams/remembered.py",
+        old="        new[order[1:][ordered[1:] == ordered[:-1]]] = False\n",
+        new="",
+        caught_by=(f"{ENGINE}::test_a_repeat_changes_nothing",),
+    ),
+    Plant(
+        name="ids-lost-where-rows-become-one",
+        breaks="what is stored of ids is all of them",
+        file="projections/store.py",
+        old="string_agg(hashes, '' ORDER BY next_offset)",
+        new="(array_agg(hashes))[1]",
+        caught_by=("tests/streams/test_remembered.py::test_batches_however_small_leave_few_rows",),
     ),
     Plant(
         name="ids-of-two-days",

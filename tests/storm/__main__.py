@@ -137,6 +137,8 @@ def main() -> int:
     )
     parser.add_argument("--logs", type=Path, help="a folder in which all logs stay")
     options = parser.parse_args()
+    if options.logs and options.logs.exists() and any(options.logs.iterdir()):
+        parser.error(f"--logs: {options.logs} is not empty; name another folder")
     seed = randrange(10**6) if options.seed is None else options.seed
     wanted = list(SCENARIOS) if options.scenario == "all" else [options.scenario]
     if options.goal:
