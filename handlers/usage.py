@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from schemas.facts import UsageRecorded
 
-
 ZERO = Decimal(0)
 
 
