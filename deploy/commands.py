@@ -20,6 +20,10 @@ CHECKS = (
 )
 
 BENCHES = {
+    "engine": "how fast is the engine, beside its peers? (if none is named; about ten minutes)",
+    "intake": "what does it cost to bring an event to the timeline? (two minutes)",
+    "latency": "how long until an event's row, alert and card are there? (two minutes)",
+    "scale": "what do more engine workers bring? (four minutes)",
     "account": "does an event of a large account cost more than one of a small account?",
     "ids": "what does it cost to know an event again?",
 }
@@ -45,7 +49,8 @@ def main(words: Sequence[str] | None = None) -> int:
         "test", help="check the code and run the tests; with arguments, give them to pytest alone"
     )
     bench = commands.add_parser("bench", help="measure what events cost, in ratios of one run")
-    bench.add_argument("what", choices=BENCHES, help="; ".join(map(": ".join, BENCHES.items())))
+    what = "; ".join(map(": ".join, BENCHES.items()))
+    bench.add_argument("what", nargs="?", default="engine", choices=BENCHES, help=what)
     commands.add_parser(
         "storm", help="let everything fail while a sample is played; nothing is lost or doubled"
     )
@@ -54,18 +59,21 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     words = sys.argv[1:] if words is None else words
     # Pytest's arguments are its own business, but for a plea for help; so are a measurement's.
-    ours = {"bench": 2, "test": 1, "storm": 1, "plant": 1}.get("".join(words[:1]), len(words))
+    named = 2 if words[1:] and words[1] in BENCHES else 1
+    ours = {"bench": named, "test": 1, "storm": 1, "plant": 1}.get("".join(words[:1]), len(words))
     ours = len(words) if words[1:] == ["--help"] and words[0] not in PROGRAMS else ours
     options, others = parser.parse_args(words[:ours]), words[ours:]
     if options.command == "run" and options.exit and options.keep:
         parser.error("run: --exit checks a sample, and --keep plays none")
     try:
-        set_up(own=options.command == "storm")
+        set_up(own=options.command in ("bench", "storm"))
         if options.command == "test":
             return test(others)
         if options.command in PROGRAMS:
             return _status("python", "-m", PROGRAMS[options.command], *others)
         if options.command == "bench":
+            if options.what == "engine":
+                environment.set_up(environment.PEERS)
             return _status("python", "-m", f"tests.bench.{options.what}", *others)
         return running.run(options.seed, leave=options.exit, keep=options.keep)
     except PartsError as error:

@@ -1,4 +1,7 @@
-"""How does the checkout get its own Python, with exactly the packages the lock names?"""
+"""How does the checkout get its own Python, with exactly the packages the lock names?
+
+What Laurel is measured against goes into a second one, so that it cannot change the first.
+"""
 
 import hashlib
 import importlib.util
@@ -7,14 +10,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.children import Lock
 from deploy.tools import Tool, follow, say
 
 ROOT = Path(__file__).resolve().parents[1]
-HOME = ROOT / ".venv"
-LOCK = ROOT / "requirements.lock"
 PROJECT = ROOT / "pyproject.toml"
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -25,49 +27,68 @@ VENV = Tool(
 )
 
 
-def set_up() -> None:
+@dataclass(frozen=True)
+class Environment:
+    """A folder with a Python, and the file that names its packages."""
+
+    home: Path
+    lock: Path
+
+    def program(self, name: str) -> Path:
+        """Where it has this command."""
+        return self.home / "bin" / name
+
+    @property
+    def digest(self) -> str:
+        """Another one, and it is made again."""
+        return hashlib.sha256(self.lock.read_bytes() + PROJECT.read_bytes()).hexdigest()
+
+
+OURS = Environment(ROOT / ".venv", ROOT / "requirements.lock")
+PEERS = Environment(ROOT / ".venv-bench", ROOT / "requirements-bench.txt")
+
+
+def set_up(made: Environment = OURS) -> None:
     """Make the environment, or do nothing when it is what the lock says."""
     lock = Lock(ROOT / ".parts" / "environment.lock")
     lock.take(wait=True)
     try:
-        stamp = HOME / "laurel-stamp"
-        wanted = [f"{ROOT} {sys.version}".replace("\n", " "), _digest()]
+        stamp = made.home / "laurel-stamp"
+        wanted = [f"{ROOT} {sys.version}".replace("\n", " "), made.digest]
         found = stamp.read_text().splitlines() if stamp.exists() else []
         if found == wanted:
             return
         # A folder that moved, or another Python, leaves scripts that point to what is gone.
         if found[:1] not in ([], wanted[:1]):
-            shutil.rmtree(HOME)
-        _make()
+            shutil.rmtree(made.home)
+        _make(made)
         stamp.write_text("\n".join(wanted) + "\n")
     finally:
         lock.release()
 
 
 def program(name: str) -> Path:
-    """Where the environment has this command."""
-    return HOME / "bin" / name
+    """Where Laurel's own environment has this command."""
+    return OURS.program(name)
 
 
-def _digest() -> str:
-    return hashlib.sha256(LOCK.read_bytes() + PROJECT.read_bytes()).hexdigest()
-
-
-def _make() -> None:
-    if not program("pip").exists():
-        say("making .venv")
-        subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
-    packages = sum("==" in line for line in LOCK.read_text().splitlines())
-    say(f"installing {packages} packages into .venv")
+def _make(made: Environment) -> None:
+    folder = made.home.name
+    if not made.program("pip").exists():
+        say(f"making {folder}")
+        subprocess.run([sys.executable, "-m", "venv", made.home], check=True)
+    packages = sum("==" in line for line in made.lock.read_text().splitlines())
+    say(f"installing {packages} packages into {folder}")
     # Compiling all of it would take ten seconds; Python compiles what is imported.
     options = ["--no-deps", "--no-compile", "--require-hashes", "--disable-pip-version-check"]
     follow(
-        [program("pip"), "install", *options, "-r", LOCK],
+        [made.program("pip"), "install", *options, "-r", made.lock],
         lambda line: line.startswith("Collecting"),
         packages,
         "packages",
     )
-    _install_ourselves()
+    if made is OURS:
+        _install_ourselves()
 
 
 def _install_ourselves() -> None:
@@ -75,7 +96,7 @@ def _install_ourselves() -> None:
 
     An editable install of several top-level packages hides new files; a path does not.
     """
-    (HOME / "lib" / f"python{PYTHON}" / "site-packages" / "laurel.pth").write_text(f"{ROOT}\n")
+    (OURS.home / "lib" / f"python{PYTHON}" / "site-packages" / "laurel.pth").write_text(f"{ROOT}\n")
     for name, target in tomllib.loads(PROJECT.read_text())["project"]["scripts"].items():
         module, function = target.split(":")
         call = f"import sys; from {module} import {function} as main; "

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from schemas import facts, incoming
+from schemas import facts, ids, incoming
 from schemas.envelope import Event
 from schemas.ids import ident, opaque
 from schemas.topics import CATALOGUE
@@ -30,7 +30,7 @@ class Said:
 
 def cause(event: Event) -> str:
     """The incoming event's `source#id`, as the timeline may carry it."""
-    return f"{opaque(event.source)}#{opaque(event.id)}"
+    return ids.cause(opaque(event.source), opaque(event.id))
 
 
 def csm_id(email: str) -> str:
@@ -136,7 +136,9 @@ def _of_course(
             score = _plain(data.score)
             return (facts.TrainingFailed(**way, score=score, attempt=data.attempt),)
         case incoming.CompletionWithdrawn():
-            withdraws = None if data.withdraws is None else f"{source}#{opaque(data.withdraws)}"
+            withdraws = (
+                None if data.withdraws is None else ids.cause(source, opaque(data.withdraws))
+            )
             return (facts.CompletionWithdrawn(**way, withdraws=withdraws, attempt=data.attempt),)
         case incoming.ScoreRegraded():
             regraded = _shortest(data.score)

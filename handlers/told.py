@@ -90,12 +90,13 @@ def told(event: OfCourse) -> Told:
 
 
 def kept(facts: tuple[Told, ...], fact: Told) -> tuple[Told, ...]:
-    """The facts in order with one more; repeats of a module between a day's first and last go."""
-    if fact.kind == "module":
+    """The facts in order with one more; of a start or module repeated in a day the ends stay."""
+    if fact.kind in ("started", "module"):
         repeats = [
             old
             for old in facts
-            if old.module == fact.module
+            if old.kind == fact.kind
+            and old.module == fact.module
             and old.registration == fact.registration
             and old.at.date() == fact.at.date()
         ]

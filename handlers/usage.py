@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.facts import UsageRecorded
+
+ZERO = Decimal(0)
 
 
 class Total(NamedTuple):
@@ -68,24 +70,46 @@ class Known(NamedTuple):
 
 def tally(facts: Iterable[UsageRecorded]) -> Told:
     """What these facts add up to by themselves; nobody is counted as a user as yet."""
-    days: dict[tuple[str, str, date], Total] = {}
-    users: dict[tuple[str, str, str], User] = {}
-    features: dict[tuple[str, str], Feature] = {}
+    days: dict[tuple[str, str, date], list[Any]] = {}
+    users: dict[tuple[str, str, str], datetime] = {}
+    features: dict[tuple[str, str], list[Any]] = {}
     for fact in facts:
+        # Added up in place: this is done for each event, all else for each row.
         at, customer, metric = fact.at, fact.customer, fact.metric
         day = (customer, metric, at.date())
-        days[day] = _sum(Total(fact.quantity, 1, 0, at, at), days.get(day))
+        if day in days:
+            _add(days[day], fact.quantity, at)
+        else:
+            days[day] = [fact.quantity, 1, at, at]
         if fact.person is not None:
             user = (customer, metric, fact.person)
-            users[user] = min(User(at), users.get(user, User(at)))
+            if user not in users or at < users[user]:
+                users[user] = at
         if fact.feature is not None:
             feature = (customer, fact.feature)
-            features[feature] = _feature(Feature(1, at, at), features.get(feature))
+            if feature in features:
+                _add(features[feature], ZERO, at)
+            else:
+                features[feature] = [ZERO, 1, at, at]
     totals: dict[Metric, Total] = {}
-    for (customer, metric, _), total in days.items():
-        totals[customer, metric] = _sum(total, totals.get((customer, metric)))
-    by_day = {day: Day(total.total, total.events) for day, total in days.items()}
-    return Told(totals, by_day, users, features)
+    for (customer, metric, _), (total, events, first, last) in days.items():
+        whole = Total(total, events, 0, first, last)
+        totals[customer, metric] = _sum(whole, totals.get((customer, metric)))
+    return Told(
+        totals,
+        {day: Day(total, events) for day, (total, events, _, _) in days.items()},
+        {user: User(first) for user, first in users.items()},
+        {key: Feature(*times) for key, (_, *times) in features.items()},
+    )
+
+
+def _add(sum: list[Any], quantity: Decimal, at: datetime) -> None:
+    sum[0] += quantity
+    sum[1] += 1
+    if at < sum[2]:
+        sum[2] = at
+    elif at > sum[3]:
+        sum[3] = at
 
 
 def follow(told: Told, known: Known) -> Told:

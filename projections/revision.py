@@ -1,6 +1,6 @@
 """Is the database the one that this code was written for? Asked before anything is read in it."""
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration."""
 
 

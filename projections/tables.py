@@ -278,10 +278,14 @@ people = Table(
     metadata,
     Column("person", Text, primary_key=True),
     Column("name", Text),
+    Column("name_at", Instant, comment="of the directory fact that said so"),
+    Column("name_by", Text, comment="its source#id"),
     Column("email", Text),
-    Column("at", Instant, comment="of the directory fact that said so; null: only the LMS has"),
-    Column("source_id", Text),
-    Column("lms_name", Text),
+    Column("email_at", Instant),
+    Column("email_by", Text),
+    Column("lms_name", Text, comment="of whoever else speaks of the person"),
+    Column("lms_name_at", Instant),
+    Column("lms_name_by", Text),
 )
 
 links = Table(

@@ -14,7 +14,9 @@ def _latest(column: str, *, named: bool = True) -> str:
 
 CUSTOMERS = f"""
 -- a customer as the directory has it now
-SELECT customer, {_latest("name")}, {_latest("csm_email")}, {_latest("csm_name")},
+SELECT customer, {_latest("name")}, {_latest("csm_email")},
+       (array_agg(csm_name ORDER BY at DESC, source_id COLLATE "C" DESC)
+        FILTER (WHERE csm_email IS NOT NULL))[1] AS csm_name,
        {_latest("zone")}, {_latest("segment")}, {_latest("arr")}, {_latest("health")},
        coalesce(bool_or(ended), false) AS ended
 FROM customer_facts GROUP BY customer

@@ -14,6 +14,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from .facts import FACTS, Fact, OfCustomer, Tick, UsageRecorded
+from .ids import cause
 from .incoming import EVENTS, Id, Incoming, Instant
 from .topics import CATALOGUE, EVENT_AT_MOST
 
@@ -70,7 +71,7 @@ class Event:
     @property
     def name(self) -> str:
         """What causes call it: `source#id`."""
-        return f"{self.source}#{self.id}"
+        return cause(self.source, self.id)
 
 
 _ENVELOPE = TypeAdapter(Envelope)
@@ -224,7 +225,7 @@ def encode_fact(fact: Fact, source: str, id: str, releases: int = 0) -> bytes:
         "datacontenttype": "application/json",
         "data": data,
     }
-    if fact.cause != f"{source}#{id}":
+    if fact.cause != cause(source, id):
         record["origin"] = fact.cause
     if releases:
         record["releases"] = releases
@@ -279,7 +280,7 @@ def decode(value: bytes) -> Told:
                 **record["data"],
                 "at": datetime.fromisoformat(record["time"]),
                 "recorded_at": datetime.fromisoformat(record["recordedtime"]),
-                "cause": record.get("origin") or "#".join(name),
+                "cause": record.get("origin") or cause(*name),
             }
         )
     except (KeyError, TypeError, ValueError, InvalidOperation) as error:
@@ -303,7 +304,7 @@ def _usage(record: Mapping[str, Any], name: tuple[str, str]) -> UsageRecorded:
     return UsageRecorded(
         at=datetime.fromisoformat(record["time"]),
         recorded_at=datetime.fromisoformat(record["recordedtime"]),
-        cause=record.get("origin") or "#".join(name),
+        cause=record.get("origin") or cause(*name),
         customer=customer,
         metric=metric,
         quantity=Decimal(quantity),

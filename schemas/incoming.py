@@ -31,8 +31,7 @@ DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _address(text: str) -> str:
-    local, at, domain = text.partition("@")
-    if not (at and local and domain) or "@" in domain:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
         raise ValueError("an e-mail address looks like name@host")
     return text.lower()
 

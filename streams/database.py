@@ -26,6 +26,11 @@ PASSING = (
 """Faults that may pass by themselves: restarts, cut connections, locks, a frozen past."""
 
 
+def lasts(fault: Exception) -> bool:
+    """Whether it is one of these by its kind and yet will not pass: a limit of Postgres is met."""
+    return (getattr(fault, "sqlstate", None) or "").startswith("54")
+
+
 def parameters(settings: Settings, schema: str = "live") -> dict[str, str]:
     """libpq parameters: search path, and limits that free a frozen owner's locks in time."""
     limit = int(settings.transaction_seconds * 1000)

@@ -181,40 +181,29 @@ async def keep_routes(
 
 async def name_people(connection: Connection, placed: Sequence[Placed]) -> None:
     """Write who is called what, and where certificates can be seen; the latest word stands."""
-    called = sorted({row for each in placed for row in _called(each)}, key=lambda row: row[:3])
-    by_lms = dict(row for each in placed for row in _called_by_lms(each))
     links = sorted({row for each in placed for row in _links(each)})
     urls = sorted({row for each in placed for row in _urls(each)})
+    called: dict[str, dict[str, tuple[datetime, str, str]]] = {}
+    for who, column, at, by, word in sorted({row for each in placed for row in _called(each)}):
+        called.setdefault(column, {})[who] = at, by, word
     # Each table in key order, so that two batches wait for each other and not in a ring.
     cursor = connection.cursor(binary=True)
-    if called:
-        await cursor.executemany(
-            """
-            INSERT INTO people AS old (person, at, source_id, name, email)
-            VALUES (%s, %s, %s, %s, %s)
-            ON CONFLICT (person) DO UPDATE SET (at, source_id, name, email) = (
-                SELECT CASE WHEN later THEN excluded.at ELSE old.at END,
-                       CASE WHEN later THEN excluded.source_id ELSE old.source_id END,
-                       CASE WHEN later THEN coalesce(excluded.name, old.name)
-                            ELSE coalesce(old.name, excluded.name) END,
-                       CASE WHEN later THEN coalesce(excluded.email, old.email)
-                            ELSE coalesce(old.email, excluded.email) END
-                FROM (SELECT old.at IS NULL
-                          OR (excluded.at, excluded.source_id) > (old.at, old.source_id) AS later
-                     ) AS compared)
-            """,
-            called,
-        )
-    if by_lms:
+    for column, said in called.items():
         await cursor.execute(
-            """
-            INSERT INTO people (person, lms_name)
-            SELECT person, said.name FROM unnest(%b::text[], %b::text[]) AS said (person, name)
-            LEFT JOIN people USING (person)
-            WHERE lms_name IS DISTINCT FROM said.name ORDER BY person
-            ON CONFLICT (person) DO UPDATE SET lms_name = excluded.lms_name
+            f"""
+            -- whose latest word is this?
+            INSERT INTO people AS old (person, {column}_at, {column}_by, {column})
+            SELECT * FROM unnest(%b::text[], %b::timestamptz[], %b::text[], %b::text[]) AS new
+                          (person, at, by, word)
+            ORDER BY person
+            ON CONFLICT (person) DO UPDATE SET
+                {column} = excluded.{column},
+                {column}_at = excluded.{column}_at, {column}_by = excluded.{column}_by
+            WHERE old.{column}_at IS NULL
+               OR (excluded.{column}_at, excluded.{column}_by COLLATE "C")
+                > (old.{column}_at, old.{column}_by COLLATE "C")
             """,
-            _columns(list(by_lms.items())),
+            _columns([(who, *latest) for who, latest in said.items()]),
         )
     if links:
         await cursor.execute(
@@ -261,24 +250,19 @@ async def forget_routes(connection: Connection, now: datetime) -> None:
     await connection.execute("DELETE FROM routes WHERE made_at < %s", (now - ROUTES_KEPT,))
 
 
-def _called(placed: Placed) -> Iterable[tuple[str, datetime, str, str | None, str | None]]:
-    """(person, at, source_id, name, e-mail), as the directory says"""
-    event, data = placed.event, placed.event.data
-    if isinstance(data, OF_MEMBER) and placed.route:
-        if data.person.name or data.person.email:
-            who = placed.route.person
-            yield who, event.time, cause(event), data.person.name, data.person.email
+def _called(placed: Placed) -> Iterable[tuple[str, str, datetime, str, str]]:
+    """(person, column of `people`, at, by whom, word)"""
+    event, data, route = placed.event, placed.event.data, placed.route
+    words: dict[str, str | None] = {}
+    if isinstance(data, OF_MEMBER) and route:
+        who, words = route.person, {"name": data.person.name, "email": data.person.email}
     elif isinstance(data, CustomerDescribed) and data.csm:
-        yield csm_id(data.csm.email), event.time, cause(event), data.csm.name, data.csm.email
-
-
-def _called_by_lms(placed: Placed) -> Iterable[tuple[str, str]]:
-    """(person, name)"""
-    data = placed.event.data
-    if not isinstance(data, OfPerson | UsageRecorded) or data.person is None:
-        return
-    if data.person.name and placed.route:
-        yield placed.route.person, data.person.name
+        who, words = csm_id(data.csm.email), {"name": data.csm.name, "email": data.csm.email}
+    elif isinstance(data, OfPerson | UsageRecorded) and data.person and route:
+        who, words = route.person, {"lms_name": data.person.name}
+    for column, word in words.items():
+        if word:
+            yield who, column, event.time, cause(event), word
 
 
 def _links(placed: Placed) -> Iterable[tuple[str, str, str]]:

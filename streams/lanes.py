@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from faust.types import TP
 
 from . import metrics
-from .database import PASSING
+from .database import PASSING, lasts
 from .logs import log
 from .process import die
 from .stop import Beyond, Fenced
@@ -83,6 +83,8 @@ class Lane:
                 log("fenced", topic=self.tp.topic, partition=self.tp.partition, why=str(fenced))
                 metrics.FENCES.labels(self.tp.topic).inc()
             except PASSING as fault:
+                if lasts(fault):
+                    raise
                 log("database", fault=type(fault).__name__, why=str(fault).strip(), tries=tries)
                 metrics.RETRIES.labels(self.tp.topic).inc()
             else:

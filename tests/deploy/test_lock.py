@@ -7,8 +7,11 @@ import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
+PEERS = (ROOT / "requirements-bench.txt").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -20,16 +23,21 @@ def locked() -> set[str]:
     return {normal(name) for name in re.findall(r"^([\w.-]+)==", LOCK, re.MULTILINE)}
 
 
-def test_every_dependency_is_locked_with_hashes() -> None:
+def test_every_dependency_is_locked() -> None:
     declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
     names = {normal(re.split(r"[\[<>=~! ]", entry)[0]) for entry in declared}
     assert names <= locked()
-    for block in re.split(r"\n(?=\S)", LOCK.strip()):
+
+
+@pytest.mark.parametrize("lock", [LOCK, PEERS], ids=["ours", "peers"])
+def test_every_locked_package_has_its_hashes(lock: str) -> None:
+    for block in re.split(r"\n(?=\S)", lock.strip()):
         assert "--hash=sha256:" in block, block
 
 
-def test_the_lock_names_no_address_and_no_folder() -> None:
-    assert not re.search(r"://|--index|--find-links|--extra-index|\s/\w", LOCK)
+@pytest.mark.parametrize("lock", [LOCK, PEERS], ids=["ours", "peers"])
+def test_a_lock_names_no_address_and_no_folder(lock: str) -> None:
+    assert not re.search(r"://|--index|--find-links|--extra-index|\s/\w", lock)
 
 
 def test_no_installed_package_takes_one_of_our_names() -> None:

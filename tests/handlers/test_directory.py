@@ -422,6 +422,13 @@ ADA = {"person": {"email": "ada@acme.example", "name": "Ada"}}
 WAY = {"course": "git", "registration": "ada@acme.example"}
 ONE_OF_EACH: dict[str, dict[str, Any]] = {
     **OF_DIRECTORY,
+    "usage.recorded.v1": {
+        **ADA,
+        "customer": "acme",
+        "metric": "calls",
+        "quantity": 3,
+        "feature": "exports",
+    },
     **{wire: {**ADA, **WAY, **more} for wire, more in OF_COURSE.items()},
     **{
         wire: {**ADA, "certificate": "pro", "number": "C-1", **more}

@@ -1,5 +1,6 @@
 """How far is a person on her way through a course, whatever the LMS sends?"""
 
+from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -73,9 +74,12 @@ def test_a_module_done_again_adds_no_module_but_is_activity() -> None:
     )
 
 
-def test_between_a_days_first_and_last_go_a_repeated_module_only_dates_the_row() -> None:
-    then = given(module(1), module(1.2), module(9)).when(module(1.1))
-    then.then().row("training", last_activity_at=on(9), updated_at=module(9).recorded_at)
+@pytest.mark.parametrize("again", [module, started])
+def test_between_a_days_first_and_last_what_is_repeated_only_dates_the_row(
+    again: Callable[..., Fact],
+) -> None:
+    then = given(again(1), again(1.2), again(9)).when(again(1.1))
+    then.then().row("training", last_activity_at=on(9), updated_at=again(9).recorded_at)
     (state,) = [state for key, state in then.fold.states.items() if key[0] == "enrolment"]
     assert [fact.at for fact in state.facts] == [on(1), on(1.2), on(9)]
 

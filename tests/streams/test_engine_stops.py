@@ -4,16 +4,18 @@ Some of it shows when partitions are assigned, some only while records come; bot
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.facts import UsageRecorded
 from schemas.topics import TIMELINE
 from streams.process import STOPPED
 from tests.conftest import Broker
 from tests.streams import rough
-from tests.streams.folding import await_folded, dump, put, story
+from tests.streams.folding import a_fact, await_folded, dump, put, said, story
 from tests.streams.system import Running, System
 
 
@@ -122,3 +124,22 @@ def test_a_topic_made_anew_under_way_stops_the_engine(system: System) -> None:
     worker.wake()
     assert_stops(worker, "TopicRecreated", "Was it deleted and made again")
     assert tables(system) == before
+
+
+def test_what_postgres_cannot_hold_ends_the_engine_instead_of_being_tried_for_ever(
+    system: System,
+) -> None:
+    long = a_fact(
+        UsageRecorded,
+        1,
+        "long",
+        customer="acme",
+        metric="".join(str(number) for number in range(1500)),
+        quantity=Decimal(1),
+    )
+    put(system, said(long))
+    worker = system.start("engine")
+    assert worker.await_exit() == STOPPED, worker.tail()
+    (line,) = worker.events("crashed")
+    assert line["error"] == "ProgramLimitExceeded"
+    assert "usage_" in line["why"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import orjson
@@ -140,6 +141,41 @@ def test_the_latest_word_of_the_directory_on_a_name_stands(intake: Steps) -> Non
     assert intake.rows("SELECT name, email FROM people") == [("Ada L.", "ada@acme.example")]
     intake.tell(joined(MONDAY + 2 * DAY, name=None, email="new@acme.example"))
     assert intake.rows("SELECT name, email FROM people") == [("Ada L.", "new@acme.example")]
+
+
+@pytest.mark.parametrize("order", permutations(range(3)))
+def test_each_of_her_names_is_that_of_the_latest_word_whatever_comes_first(
+    intake: Steps, order: tuple[int, ...]
+) -> None:
+    words = (
+        joined(name="Ada", email="old@acme.example"),
+        joined(MONDAY + 2 * DAY, name="Ada B.", email=None),
+        joined(MONDAY + DAY, name=None, email="new@acme.example"),
+    )
+    intake.tell(customer())
+    for number in order:
+        intake.tell(words[number])
+    assert intake.rows("SELECT name, email FROM people") == [("Ada B.", "new@acme.example")]
+
+
+def test_ids_in_long_scripts_are_hashed_and_so_fit_into_a_key(intake: Steps) -> None:
+    long = "\U00020000" * 150
+    intake.tell(customer(long), course(long), joined(customer=long))
+    intake.say(started(course=long))
+    intake.take(intake.tp())
+    (fact,) = intake.facts(TrainingStarted)
+    assert (fact.customer, fact.course) == (opaque(long), opaque(long))
+    assert len(fact.course) < 50
+
+
+def test_events_whose_sources_and_ids_spell_the_same_together_are_two(intake: Steps) -> None:
+    intake.tell(*EVERYONE)
+    one = {**started("b#c"), "source": "urn:a"}
+    other = {**started("c"), "source": "urn:a#b"}
+    intake.say(one, other)
+    intake.take(intake.tp())
+    facts = intake.facts(TrainingStarted)
+    assert [fact.cause for fact in facts] == ["urn:a#b#c", "urn:a%23b#c"]
 
 
 # Between the steps

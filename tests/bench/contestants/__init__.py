@@ -1,0 +1,1 @@
+"""Programs of those whom Laurel is measured against, each a process of its own."""
