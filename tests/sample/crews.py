@@ -213,7 +213,7 @@ def mentors(company: Company, account: Account, at: datetime) -> None:
 
 
 def pioneers(company: Company, account: Account, at: datetime) -> None:
-    """What was asked is asked no more: a newcomer does not end the alert."""
+    """What was asked is asked no more: a newcomer ends the alert all the same."""
     crew = Crew(company, "pioneer", "regular", at)
     for person in [crew.hires(account) for _ in range(2)]:
         crew.passes(person, REPORTS)
