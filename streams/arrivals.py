@@ -5,7 +5,7 @@ intake's position that was not set aside has been forwarded.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -23,6 +23,9 @@ from .set_aside import Kind, row_named
 from .settings import Settings
 
 ANSWER_WITHIN = 5.0
+
+FURTHEST = 1000
+"""Records of each partition that are looked through, where the last ones are of other sources."""
 
 
 class TopicsUnread(Exception):
@@ -69,13 +72,16 @@ class Fate:
     detail: str = ""
 
 
-async def lately(settings: Settings, most: int) -> list[Arrival]:
-    """The last records of all intake topics together, the newest first; raises `TopicsUnread`."""
+async def lately(settings: Settings, most: int, covers: Callable[[str], bool]) -> list[Arrival]:
+    """The last records of all intake topics together whose source is covered, the newest first.
+
+    Raises `TopicsUnread`.
+    """
     consumer = make_consumer(settings)
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             await consumer.start()
-            arrivals = await _last(consumer, settings, most)
+            arrivals = await _last(consumer, settings, most, covers)
     except (KafkaError, TimeoutError) as fault:
         raise TopicsUnread(f"Kafka does not answer: {type(fault).__name__}") from None
     finally:
@@ -84,27 +90,45 @@ async def lately(settings: Settings, most: int) -> list[Arrival]:
     return arrivals[:most]
 
 
-async def _last(consumer: AIOKafkaConsumer, settings: Settings, most: int) -> list[Arrival]:
-    """The last records of each partition, in no order."""
-    places = [
-        TopicPartition(settings.topic(topic), partition)
+async def _last(
+    consumer: AIOKafkaConsumer, settings: Settings, most: int, covers: Callable[[str], bool]
+) -> list[Arrival]:
+    """The last records that are covered of each partition, in no order."""
+    found: dict[TopicPartition, list[Arrival]] = {
+        TopicPartition(settings.topic(topic), partition): []
         for topic in INTAKE
         for partition in range(settings.laurel_partitions)
-    ]
-    starts = await consumer.beginning_offsets(places)
-    ends = await consumer.end_offsets(places)
-    waiting = {place for place in places if ends[place] > starts[place]}
-    consumer.assign(list(waiting))
-    for place in waiting:
-        consumer.seek(place, max(starts[place], ends[place] - most))
-    found: list[Arrival] = []
+    }
+    starts = await consumer.beginning_offsets(found)
+    ends = await consumer.end_offsets(found)
     prefix = len(settings.laurel_prefix)
+    seen = ends
+    for far in (most, FURTHEST):
+        spans = {
+            place: range(max(starts[place], ends[place] - far), seen[place])
+            for place, covered in found.items()
+            if len(covered) < most
+        }
+        async for place, records in _within(consumer, spans):
+            # Taken apart at once: the bytes of all of them together might be many.
+            arrivals = (_arrival(record, place.topic[prefix:]) for record in records)
+            found[place] += [one for one in arrivals if covers(one.source)]
+        seen = {place: span.start for place, span in spans.items()}
+    return [one for covered in found.values() for one in covered]
+
+
+async def _within(
+    consumer: AIOKafkaConsumer, spans: Mapping[TopicPartition, range]
+) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
+    """The records at these offsets, in pieces."""
+    waiting = [place for place, span in spans.items() if span]
+    consumer.assign(waiting)
+    for place in waiting:
+        consumer.seek(place, spans[place].start)
     while waiting:
-        # Taken apart at once: the bytes of all of them together might be many.
         for place, records in (await consumer.getmany(*waiting, timeout_ms=200)).items():
-            found += [_arrival(record, place.topic[prefix:]) for record in records]
-        waiting = {place for place in waiting if await consumer.position(place) < ends[place]}
-    return found
+            yield place, [record for record in records if record.offset in spans[place]]
+        waiting = [place for place in waiting if await consumer.position(place) < spans[place].stop]
 
 
 def _arrival(record: ConsumerRecord, topic: str) -> Arrival:

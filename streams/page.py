@@ -21,7 +21,7 @@ from aiohttp import web
 from schemas.envelope import stamp
 from schemas.ids import opaque
 
-from .arrivals import Arrival, Became, Fate, TopicsUnread, fates, lately
+from .arrivals import FURTHEST, Arrival, Became, Fate, TopicsUnread, fates, lately
 from .database import PASSING, Pool
 from .door import RETRY_AFTER, known
 from .problems import Refusal
@@ -34,7 +34,7 @@ LONGEST = 200
 """Characters of a producer's word, or of why something was set aside."""
 
 FRESH = 2.0
-"""Seconds for which what was read from Kafka is shown again, whoever asks how often."""
+"""Seconds for which what was read from Kafka is shown again to a token, however often it asks."""
 
 _TONES: dict[Became, str] = {
     "on its way": "still",
@@ -66,8 +66,7 @@ class Page:
         self._settings = settings
         self._pool = pool
         self._reading = asyncio.Lock()
-        self._read_at = float("-inf")
-        self._arrivals: list[Arrival] = []
+        self._read: dict[tuple[str, ...], tuple[float, list[Arrival]]] = {}
         self._template = Template((_HERE / "page.html").read_text(encoding="utf-8"))
         self._style = (_HERE / "page.css").read_text(encoding="utf-8")
 
@@ -100,10 +99,12 @@ class Page:
 
     async def _seen(self, token: Token) -> list[Seen]:
         async with self._reading:
-            if monotonic() - self._read_at > FRESH:
-                self._arrivals = await lately(self._settings, SHOWN)
-                self._read_at = monotonic()
-            arrivals = [one for one in self._arrivals if token.covers(one.source)]
+            stale = monotonic() - FRESH
+            self._read = {who: read for who, read in self._read.items() if read[0] > stale}
+            if token.sources not in self._read:
+                arrivals = await lately(self._settings, SHOWN, token.covers)
+                self._read[token.sources] = monotonic(), arrivals
+            _, arrivals = self._read[token.sources]
         async with self._pool.connection() as connection:
             became = await fates(connection, self._settings, arrivals)
         return list(zip(arrivals, became, strict=True))
@@ -115,7 +116,10 @@ def _address(asked: Became | None) -> str:
 
 def _shown(seen: Sequence[Seen], asked: Became | None) -> str:
     if not seen:
-        return '<p class="nothing">Nothing has come in that this token may see.</p>'
+        return (
+            '<p class="nothing">Nothing has come in that this token may see,'
+            f" as far as the last {FURTHEST:,} records of each partition say.</p>"
+        )
     rows = [one for one in seen if asked in (None, one[1].became)]
     return _choices(seen, asked) + (
         _table(rows) if rows else '<p class="nothing">Nothing of that kind.</p>'

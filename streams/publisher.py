@@ -24,7 +24,7 @@ from typing import Any, Self
 from kafka import KafkaProducer
 
 from schemas.destination import destination
-from schemas.envelope import Event, Unreadable, parse, stamp, to_json
+from schemas.envelope import Event, Unreadable, parse_sent, stamp, to_json
 from schemas.topics import RECORD_AT_MOST
 
 from .settings import Settings, load
@@ -56,7 +56,7 @@ class Publisher:
         An event is a CloudEvents 1.0 mapping, the same as JSON, or a `schemas.envelope.Event`.
         """
         raw = encode(event)
-        read = parse(raw)
+        read = parse_sent(raw)
         topic, key = destination(read.data)
         sent = self._producer.send(self._settings.topic(topic), raw, key=key.encode())
         sent.add_errback(lambda fault: self._failed.append(f"{read.name}: {fault}"))

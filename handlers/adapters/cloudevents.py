@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import orjson
 
 from schemas.door import BATCH, JSON, MOST_EVENTS, STRUCTURED
-from schemas.envelope import Event, Fault, Unreadable, parse
+from schemas.envelope import Fault, Unreadable, parse_sent
 
 from .delivery import Arrived, Delivery, UnknownFormat
 
@@ -44,8 +44,7 @@ def read(delivery: Delivery) -> list[Arrived]:
 
 
 def _one(raw: bytes, pointer: str = "") -> Arrived:
-    event: Event = parse(raw)
-    return Arrived(event, raw, pointer)
+    return Arrived(parse_sent(raw), raw, pointer)
 
 
 def _all(body: bytes) -> list[Arrived]:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit, urlunsplit
@@ -24,7 +24,8 @@ from tests.streams.accounts import ago
 from tests.streams.system import wait_for
 
 README = (DEPLOY / "README.md").read_text()
-COMPOSE = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())["services"]
+TEXT = (DEPLOY.parent / "docker-compose.yml").read_text()
+COMPOSE = yaml.safe_load(TEXT)["services"]
 
 
 def declared() -> Iterator[str]:
@@ -55,24 +56,41 @@ def test_settings_and_errors_that_it_names_are_there() -> None:
     passed = {name for one in COMPOSE.values() for name in one.get("environment", ())}
     for name in re.findall(r"`((?:LAUREL|SLACK)_[A-Z_]+)`", README):
         assert name.lower() in Settings.model_fields, name
-    for name in re.findall(r"export ((?:\w+=\S+ ?)+)", README)[0].split():
-        assert name.partition("=")[0] in passed, name
+    assert {"KAFKA_BOOTSTRAP", "DATABASE_URL"} <= passed
     section = README.partition("### LaurelWorkerRestarts")[2].partition("###")[0]
     named = set(re.findall(r"`([A-Z]\w+[a-z])`", section))
     assert workers.WORKERS, "which bring what each kind of worker stops for"
     assert named == {kind.__name__ for kind in stop.Stop.__subclasses__()}
 
 
+def test_what_stands_in_the_file_beside_compose_is_what_compose_asks_for() -> None:
+    secrets, workers = (
+        re.findall(r"^(\w+)=", block, re.MULTILINE) for block in blocks(README, "ini")
+    )
+    assert set(secrets) == set(re.findall(r"\$\{(\w+):\?", TEXT))
+    assert set(workers) == set(re.findall(r"\$\{(\w+):-", TEXT))
+    for name in workers:
+        kind = name.removesuffix("_WORKERS").lower()
+        assert COMPOSE[kind]["command"] == ["worker", kind]
+        assert COMPOSE[kind]["scale"] == f"${{{name}:-1}}"
+
+
 class Operator:
     """Does what the page says, with what it leaves open filled in.
 
     There is no engine for compose: its lines are read, must name services that are there, and are
-    done to the workers of the test.
+    done to the workers of the test. Her shell knows no address; the containers do.
     """
 
     def __init__(self, laurel: Watched) -> None:
         self.laurel = laurel
-        self.env = environment(laurel.system.env)
+        self.inside = environment(laurel.system.env)
+        self.shell = {
+            name: value
+            for name, value in self.inside.items()
+            if name not in COMPOSE["laurel"]["environment"] and not name.startswith("PG")
+        }
+        self.functions: set[str] = set()
         self.done: list[str] = []
 
     def do(self, line: str) -> None:
@@ -83,18 +101,33 @@ class Operator:
             case ["docker", "compose", "stop", *kinds]:
                 self._stop(kinds)
             case ["docker", "compose", "up", *options]:
-                self._up([word for word in options if "=" in word])
+                # A scale that is only typed is undone by the next one that leaves it out. Who is up
+                # now is started at the end: she would be stopped again before.
+                assert set(options) <= {"--build", "--detach"}
             case ["docker", "compose", "run", "--rm", "--build", service]:
-                self._run(shlex.join(["laurel", *COMPOSE[service]["command"]]))
-            case ["export", *_]:
-                return
+                self._run(shlex.join(["laurel", *COMPOSE[service]["command"]]), self.inside)
+            case ["docker", "compose", "exec", "-T", "postgres", *_]:
+                self._run(line.partition(" postgres ")[2], self.inside | self._beside_postgres())
+            case ["laurel()", "{", "docker", "compose", "run", "--rm", service, "$@;", "}"]:
+                assert COMPOSE[service]["image"] == "laurel"
+                self.functions.add("laurel")
+            case ["laurel", *_]:
+                assert "laurel" in self.functions
+                self._run(line, self.inside)
             case _:
-                self._run(line)
+                self._run(line, self.shell)
         if line not in self.done:
             self.done.append(line)
 
-    def _run(self, line: str) -> None:
-        run(line, self.env, self.laurel.system.folder)
+    def _beside_postgres(self) -> dict[str, str]:
+        """What its container finds without being told: the server, and who may log in."""
+        url = urlsplit(self.laurel.system.env["DATABASE_URL"])
+        owner = COMPOSE["postgres"]["environment"]
+        assert (url.username, url.path) == (owner["POSTGRES_USER"], f"/{owner['POSTGRES_DB']}")
+        return {"PGHOST": str(url.hostname), "PGPORT": str(url.port)}
+
+    def _run(self, line: str, env: Mapping[str, str]) -> None:
+        run(line, env, self.laurel.system.folder)
         self.done.append(line)
 
     def _filled(self, line: str) -> str:
@@ -131,10 +164,6 @@ class Operator:
                 if going:
                     self.laurel.system.dismiss(kind, *going)
                 self.laurel.workers = [one for one in self.laurel.workers if one not in going]
-
-    def _up(self, scaled: list[str]) -> None:
-        """What is said to be up is started at the end: it would be stopped again before."""
-        assert {one.partition("=")[0] for one in scaled} <= set(get_args(App))
 
     def finish(self) -> None:
         running = {one.name for one in self.laurel.workers}

@@ -12,6 +12,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import DIRECTORY, TRAINING
+from streams.arrivals import FURTHEST
+from streams.page import SHOWN
 from tests.conftest import Broker, Server, empty_database
 from tests.streams.system import Story, System, wait_for
 from tests.streams.visitor import Door, make_token
@@ -137,7 +139,25 @@ def test_a_token_sees_what_it_may_write(door: Door) -> None:
     assert len(rows.rows) == 1 + 1
     assert rows.of("told-course")
     nothing = door.page(token=make_token(door.system, "stranger", "urn:other")).text
-    assert "Nothing has come in that this token may see." in nothing
+    assert "Nothing has come in that this token may see" in nothing
+
+
+def test_a_quiet_source_is_seen_while_another_is_busy(
+    kafka: Broker, database: str, tmp_path: Path
+) -> None:
+    quiet = [event(f"quiet-{number}", CRM) for number in range(90)]
+    busy = [event(f"busy-{number}") for number in range(FURTHEST - len(quiet))]
+    with System(kafka.bootstrap, database, tmp_path, partitions=1) as system:
+        system.publish(TRAINING, event("too-far-back", CRM), *busy[100:])
+        system.publish(TRAINING, *quiet[:60], *busy[:100], *quiet[60:])
+        door = Door(system)
+        rows = Rows(door.page(token=make_token(system, "crm", CRM.source)).text).rows[1:]
+        assert len(rows) == len(quiet)
+        assert all(one["id"] in row for one, row in zip(reversed(quiet), rows, strict=True))
+        everything = Rows(door.page().text).rows[1:]
+        assert len(everything) == SHOWN
+        assert "quiet-89" in everything[0]
+        assert "busy-99" in everything[30]
 
 
 def test_nothing_comes_from_elsewhere(page: str, door: Door) -> None:

@@ -103,6 +103,28 @@ def test_a_header_may_be_quoted_and_written_in_percent() -> None:
     assert arrived.event.id == 'e-ä"17'
 
 
+@pytest.mark.parametrize("number", ["1" * 18, "-9223372036854775808", "1e99", "1E-999", "0.1e+7"])
+def test_a_number_that_json_has_is_taken_also_where_it_is_not_known(number: str) -> None:
+    raw = STARTED.replace(b'"course":', f'"own": {number}, "course":'.encode())
+    assert raw != STARTED
+    (arrived,) = read(STRUCTURED, raw)
+    assert arrived.raw == raw
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["NaN", "-Infinity", "1e999", "-12e+0309", "1" + "0" * 400 + ".5", "9" * 30, "9" * 4000],
+)
+def test_a_number_that_json_has_not_is_refused_also_where_it_is_not_known(number: str) -> None:
+    raw = STARTED.replace(b'"course":', f'"own": [{{"size": {number}}}], "course":'.encode())
+    assert [one.split()[0] for one in faults(STRUCTURED, raw)] == ["/data/own/0/size"]
+    headers, _ = binary(json.loads(STARTED))
+    body = f'{{"course": "reporting", "own": {number}}}'.encode()
+    assert [one.split()[0] for one in faults(JSON, body, headers)] == ["/data/person", "/data/own"]
+    raw = STARTED.replace(b'"data":', f'"own": {number}, "data":'.encode())
+    assert [one.split()[0] for one in faults(BATCH, b"[" + raw + b"]")] == ["/0/own"]
+
+
 @pytest.mark.parametrize(
     ("header", "fault"),
     [
