@@ -44,50 +44,52 @@ WHERE NOT u.ended AND NOT r.retired AND r.target IS NOT NULL
 """
 
 TRAINING_GAPS = f"""
--- who lacks what is required of her, and where is she stuck? (one row per person and requirement)
+-- who lacks what is required of her, and where is she stuck? (one row per person and requirement;
+-- each person's rows are looked up once: of thousands, each with a few, anything else takes long)
+WITH required AS MATERIALIZED (
+    SELECT * FROM requirements WHERE NOT retired AND target IS NOT NULL
+), steps AS MATERIALIZED (
+    SELECT c.course, array_agg(module ->> 'id' ORDER BY place) AS ids,
+           array_agg(coalesce(module ->> 'name', module ->> 'id') ORDER BY place) AS names
+    FROM courses c
+    CROSS JOIN jsonb_array_elements(c.modules) WITH ORDINALITY AS of_course (module, place)
+    GROUP BY c.course
+)
 SELECT m.customer AS customer_id, m.person AS user_id,
        coalesce(p.name, p.lms_name, 'a former user') AS user_name, m.role, m.level,
-       r.requirement AS requirement_id, r.target_kind, r.target AS target_id,
-       h.status AS certificate_status, w.course AS course_id,
+       w.requirement AS requirement_id, w.target_kind, w.target AS target_id,
+       w.certificate_status, w.course AS course_id,
        coalesce(w.status, 'not_enrolled') AS status, w.started_at, w.last_activity_at,
-       done.id AS last_module,
-       CASE WHEN w.open THEN coalesce(next.name, next.id) END AS stuck_on,
+       s.ids[done.place] AS last_module,
+       CASE WHEN w.open THEN s.names[coalesce(done.place, 0) + 1] END AS stuck_on,
        CASE WHEN w.open
             THEN floor(extract(epoch FROM {NOW} - w.last_activity_at) / 86400)::int END
            AS days_stuck
 FROM members m
 JOIN customers u ON u.customer = m.customer AND NOT u.ended
-JOIN requirements r ON r.role IN ('any', m.role) AND r.level IN ('any', m.level)
-                   AND NOT r.retired AND r.target IS NOT NULL
 LEFT JOIN people p ON p.person = m.person
-LEFT JOIN certificates h ON r.target_kind = 'certificate' AND h.certificate = r.target
-                        AND h.customer = m.customer AND h.person = m.person
+CROSS JOIN LATERAL (
+    -- her way to each: of several courses that earn a certificate, the one last heard of
+    SELECT DISTINCT ON (r.requirement) r.requirement, r.target_kind, r.target,
+           h.status AS certificate_status, t.course, t.status, t.started_at, t.last_activity_at,
+           t.modules, t.status IN ('in_progress', 'failed', 'abandoned') AS open,
+           bool_or(t.status = 'waived') OVER (PARTITION BY r.requirement) AS waived
+    FROM required r
+    LEFT JOIN (SELECT * FROM training WHERE customer = m.customer AND person = m.person) t
+           ON r.target = CASE r.target_kind WHEN 'course' THEN t.course ELSE t.certificate END
+    LEFT JOIN (SELECT * FROM certificates WHERE customer = m.customer AND person = m.person) h
+           ON r.target_kind = 'certificate' AND h.certificate = r.target
+    WHERE r.role IN ('any', m.role) AND r.level IN ('any', m.level)
+    ORDER BY r.requirement, t.updated_at DESC, t.course COLLATE "C"
+) w
+LEFT JOIN steps s ON s.course = w.course
 LEFT JOIN LATERAL (
-    -- her way to it: of several courses that earn a certificate, the one last heard of
-    SELECT t.*, t.status IN ('in_progress', 'failed', 'abandoned') AS open FROM training t
-    WHERE t.customer = m.customer AND t.person = m.person
-      AND r.target = CASE r.target_kind WHEN 'course' THEN t.course ELSE t.certificate END
-    ORDER BY t.updated_at DESC, t.course COLLATE "C" LIMIT 1
-) w ON true
-LEFT JOIN courses c ON c.course = w.course
-LEFT JOIN LATERAL (
-    SELECT module ->> 'id' AS id, place
-    FROM jsonb_array_elements(c.modules) WITH ORDINALITY AS of_course (module, place)
-    WHERE module ->> 'id' = ANY (w.modules) ORDER BY place DESC LIMIT 1
+    SELECT max(place) AS place FROM unnest(s.ids) WITH ORDINALITY AS of_course (id, place)
+    WHERE id = ANY (w.modules)
 ) done ON true
-LEFT JOIN LATERAL (
-    SELECT module ->> 'id' AS id, module ->> 'name' AS name
-    FROM jsonb_array_elements(c.modules) WITH ORDINALITY AS of_course (module, place)
-    WHERE place = coalesce(done.place, 0) + 1
-) next ON true
-WHERE m.active IS NOT FALSE
-  AND CASE r.target_kind
-      WHEN 'course' THEN coalesce(w.status, '') NOT IN ('completed', 'waived')
-      ELSE coalesce(h.status, '') <> 'valid'
-           AND NOT EXISTS (SELECT FROM training t
-                           WHERE t.customer = m.customer AND t.person = m.person
-                             AND t.certificate = r.target AND t.status = 'waived')
-      END
+WHERE coalesce(m.active, true) AND w.waived IS NOT TRUE
+  AND CASE w.target_kind WHEN 'course' THEN w.status IS DISTINCT FROM 'completed'
+      ELSE w.certificate_status IS DISTINCT FROM 'valid' END
 """
 
 EXPIRING_CERTIFICATES = f"""
