@@ -204,7 +204,7 @@ def test_what_is_released_together_after_the_deadline_is_no_stall(system: System
 def test_a_tick_that_comes_late_does_not_speak_of_what_was_released_meanwhile(
     system: System,
 ) -> None:
-    lms = Lms("late tick")
+    lms = Lms("late-tick")
     customer = customer_in(0, "late tick")
     heard = ago(days=21)
     lapse = heard + LAPSES

@@ -310,6 +310,8 @@ def test_while_kafka_is_down_nothing_is_accepted_and_afterwards_it_is(
 def test_a_batch_of_which_kafka_takes_only_a_part_is_not_accepted(door: Door) -> None:
     taken, refused = started(), described()
     door.system.alter(DIRECTORY, {"max.message.bytes": "10"})
+    # A broker takes a while to live by what it was told.
+    wait_for(lambda: door.send(described()).status == 503, "the topic to take nothing")
     is_problem(door.send(taken, refused), 503, "unavailable")
     door.system.alter(DIRECTORY, {"max.message.bytes": "1048588"})
     assert [json.loads(value) for _, _, value in kept(door, taken, refused)] == [taken]
