@@ -57,7 +57,7 @@ def _event(wire: str, data: str) -> dict[str, Any]:
     schema["description"] = "A CloudEvent 1.0; other attributes are allowed and ignored."
     schema["properties"] |= {
         "type": {"const": wire},
-        "datacontenttype": {"const": "application/json"},
+        "datacontenttype": {"type": "string", "pattern": "^application/json *(;.*)?$"},
         "data": reference(data),
     }
     return schema

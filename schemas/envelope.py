@@ -97,8 +97,9 @@ def parse(raw: bytes | str | None) -> Event:
     try:
         envelope = _ENVELOPE.validate_json(raw)
     except ValidationError as error:
-        reason = "json" if error.errors()[0]["type"] == "json_invalid" else "envelope"
-        raise Unreadable(reason, faults(error)) from None
+        if error.errors()[0]["type"] == "json_invalid":
+            raise Unreadable("json", faults(error)) from None
+        raise Unreadable("envelope", [*faults(error), *_faults_of_data(raw)]) from None
     adapter = _DATA.get(envelope.type)
     if adapter is None:
         known = ", ".join(sorted(_DATA))
@@ -111,6 +112,17 @@ def parse(raw: bytes | str | None) -> Event:
     if not datetime(1990, 1, 1, tzinfo=UTC) <= envelope.time <= datetime(9000, 1, 1, tzinfo=UTC):
         raise Unreadable("envelope", [Fault("/time", "lies outside the years 1990 to 9000")])
     return Event(envelope.id, envelope.source, milliseconds(envelope.time), data)
+
+
+def _faults_of_data(raw: bytes | str) -> list[Fault]:
+    """What is wrong with the data of an event whose attributes are wrong."""
+    match json.loads(raw):
+        case {"type": str(wire), "data": dict(data)} if wire in _DATA:
+            try:
+                _DATA[wire].validate_python(data)
+            except ValidationError as error:
+                return faults(error, "/data")
+    return []
 
 
 _DOUBTFUL = re.compile(rb"[NI0-9](?:aN|nfinity|[eE]\+?[0-9]{3}|[0-9]{18})")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from handlers.directory import Miss, Route
+from handlers.directory import Directory, Miss, Route, memberships
 from schemas.envelope import Event, Unreadable, parse
 from schemas.ids import opaque
 from schemas.incoming import OfPerson
@@ -129,6 +129,7 @@ async def assign(
                 f"{name}: the event was given to customer {before.customer}, person"
                 f" {before.person} before, and that stands; replay or discard it"
             )
+        _check_membership(known, name, route)
         await _send_on(connection, name)
         return route
 
@@ -223,3 +224,14 @@ async def _check_customer(connection: Connection, customer: str) -> None:
     )
     if await cursor.fetchone() is None:
         raise LetterError(f"customer {customer!r} has not been described by the directory")
+
+
+def _check_membership(known: Directory, name: str, route: Route) -> None:
+    """She may have left, but was there: else a team would count her that nobody can look up."""
+    moves = known.moves.get(route.person, {})
+    hers = sorted(one for one in moves if memberships(moves[one], one))
+    if route.customer not in hers:
+        raise LetterError(
+            f"{name}: the person belongs to {', '.join(hers) or 'no customer as yet'}, not to"
+            f" {route.customer!r}; say one of hers, or let the directory tell that she joined"
+        )

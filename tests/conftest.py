@@ -2,7 +2,7 @@
 
 One Kafka and one Postgres serve the whole session; what a test kills, it makes for itself.
 `SERVICES=docker` takes them from images instead, and fails where there is no engine.
-`KAFKA_BOOTSTRAP` and `DATABASE_URL` name existing ones.
+`KAFKA_BOOTSTRAP` and `DATABASE_URL` name existing ones, and contradict that.
 """
 
 import itertools
@@ -28,6 +28,16 @@ from tests import containers
 os.environ.setdefault(
     "LAUREL_SAMPLE_SEEDS", ",".join(["1", *(str(randrange(10**6)) for _ in range(3))])
 )
+
+
+def pytest_configure() -> None:
+    """Refuse parts of two kinds before anything is run on those that were not meant."""
+    given = [name for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL") if os.environ.get(name)]
+    if given and in_docker():
+        raise pytest.UsageError(
+            f"SERVICES=docker asks for containers, and {' and '.join(given)} for parts that run"
+            " already; unset one or the other"
+        )
 
 
 def pytest_report_header() -> str:

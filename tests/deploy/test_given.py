@@ -1,6 +1,8 @@
 """Has each run names of its own on given parts, and does it clear away those and no others?"""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from deploy.crew import Crew
 from deploy.given import Lodging, database_url
 from tests.conftest import Broker, Server
 
+ROOT = Path(__file__).parents[2]
 OURS = f"given-{os.getpid()}-"
 
 
@@ -134,3 +137,15 @@ def test_only_the_name_changes_in_an_address(given: str, own: str) -> None:
 def test_an_address_of_another_kind_is_refused() -> None:
     with pytest.raises(PartsError, match="postgresql://"):
         database_url("host=h dbname=laurel", "n")
+
+
+def test_tests_that_are_given_parts_refuse_to_take_containers_as_well() -> None:
+    given = {"SERVICES": "docker", "DATABASE_URL": "postgresql://127.0.0.1/given"}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    outside.pop("KAFKA_BOOTSTRAP", None)
+    command = [sys.executable, "-m", "pytest", "--collect-only", __file__]
+    done = subprocess.run(
+        command, env=outside | given, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    assert "SERVICES=docker asks for containers, and DATABASE_URL for parts" in done.stderr

@@ -33,8 +33,9 @@ def given(kafka: Broker, postgres: Server, tmp_path: Path) -> Iterator[dict[str,
     """Where `./dev` finds parts that run already and keeps what it makes; dropped at the end."""
     parts = {"KAFKA_BOOTSTRAP": kafka.bootstrap, "DATABASE_URL": postgres.url}
     home = tmp_path / "run"
-    # The pytest that `./dev test` starts is nobody's worker.
+    # The pytest that `./dev test` starts is nobody's worker, and takes these parts, no containers.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    ours.pop("SERVICES", None)
     yield {**ours, **parts, "DEV_HOME": str(home), "SLACK_BOT_TOKEN": ""}
     crew = Crew(home, os.environ)
     crew.clear()

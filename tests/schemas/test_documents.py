@@ -1,6 +1,7 @@
 """Do the documents for programs say what the schemas say, and are those checked in the latest?"""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from schemas import asyncapi, openapi
 from schemas.door import PROBLEMS
-from schemas.envelope import parse
+from schemas.envelope import Unreadable, parse
 from schemas.openapi import EXAMPLE
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +62,11 @@ def fits(document: dict[str, Any], schema: dict[str, Any], value: Any) -> bool:
                 fits(document, schema["items"], part) for part in value
             )
         case "string":
-            return isinstance(value, str) and value in schema.get("enum", [value])
+            return (
+                isinstance(value, str)
+                and value in schema.get("enum", [value])
+                and re.search(schema.get("pattern", ""), value) is not None
+            )
         case "integer":
             return isinstance(value, int)
         case "number":
@@ -97,6 +102,22 @@ def test_what_is_sent_is_of_the_shape_described_and_nothing_less_is(event: dict[
     assert not fits(document, schema, {**described, "type": "training.dreamt.v1"})
     assert not fits(document, schema, {**described, "data": {}})
     assert not fits(document, schema, {**described, "data": {**event["data"], "unheard": "of"}})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["application/json", "application/json; charset=utf-8", "text/json", "application/jsonl"],
+)
+def test_the_kinds_of_data_described_are_those_that_are_taken(kind: str) -> None:
+    event = {**EVENTS[0], "datacontenttype": kind}
+    document = asyncapi.document()
+    schema = document["components"]["messages"][event["type"]]["payload"]
+    try:
+        parse(json.dumps(event))
+        taken = True
+    except Unreadable:
+        taken = False
+    assert fits(document, schema, event) == taken
 
 
 def test_every_event_travels_on_the_channel_of_its_subject() -> None:

@@ -555,17 +555,27 @@ def test_a_row_of_another_kind_or_none_is_refused(
 def test_a_waiting_event_is_assigned_to_an_account_that_is_known(
     waiting: System, laurel: Laurel
 ) -> None:
+    acme = ("--customer", "acme", "--person", "p-1")
     with waiting.connect() as connection:
         connection.execute("INSERT INTO links VALUES ('id', 'p-1', 'somebody')")
         connection.execute(
             "INSERT INTO customer_facts (customer, source_id, at) VALUES ('acme', 'crm#1', %s)",
             (AT,),
         )
+    stranger = laurel("quarantine", "assign", "q1", *acme, env=waiting.env)
+    assert stranger.code == 2
+    assert "belongs to no customer as yet, not to 'acme'" in stranger.err
+    with waiting.connect() as connection:
+        connection.execute(
+            "INSERT INTO membership_facts (person, customer, source_id, at, kind)"
+            " VALUES ('somebody', 'acme', 'crm#2', %s, 'joined')",
+            (AT,),
+        )
     assign = ("quarantine", "assign", "q1", "--customer")
     refused = laurel(*assign, "nowhere", "--person", "p-1", env=waiting.env)
     assert refused.code == 2
     assert "'nowhere' has not been described" in refused.err
-    said = laurel(*assign, "acme", "--person", "p-1", env=waiting.env)
+    said = laurel("quarantine", "assign", "q1", *acme, env=waiting.env)
     assert (said.code, said.err) == (0, "")
     assert waiting.rows("SELECT customer, person FROM routes") == [("acme", "somebody")]
     assert statuses(waiting) == ["releasing", "waiting", "waiting"]

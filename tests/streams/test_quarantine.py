@@ -440,6 +440,18 @@ def test_an_assignment_keeps_to_the_customer_an_event_names_unless_another_is_sa
     assert [row[2] for row in intake.quarantine()] == ["conflict"]
 
 
+def test_nobody_is_assigned_to_an_account_she_was_never_at(intake: Steps) -> None:
+    tp = intake.tp()
+    intake.tell(*EVERYONE, left(at=MONDAY + DAY))
+    intake.say(started("1", customer="bolt"), started("2", at=MONDAY + 2 * DAY))
+    intake.take(tp)
+    elsewhere, afterwards = names(intake)
+    with pytest.raises(LetterError, match="the person belongs to acme, not to 'bolt'"):
+        intake.ask(letters.assign, elsewhere, "bolt")
+    assert not intake.rows("SELECT FROM routes")
+    assert intake.ask(letters.assign, afterwards, "acme") == Route("acme", ADA)
+
+
 def test_an_account_once_given_cannot_be_assigned_away(intake: Steps) -> None:
     tp = intake.tp()
     intake.tell(*EVERYONE)

@@ -83,6 +83,7 @@ def test_every_fault_of_a_batch_is_named_by_its_event() -> None:
     body = b",".join([STARTED, json.dumps(wrong).encode(), b"7", json.dumps(nobody).encode()])
     assert [fault.split(" ")[0] for fault in faults(BATCH, b"[" + body + b"]")] == [
         "/1/time",
+        "/1/data/person",
         "/2",
         "/3/data/course",
     ]
@@ -101,6 +102,14 @@ def test_a_header_may_be_quoted_and_written_in_percent() -> None:
     headers, body = binary({**json.loads(STARTED), "id": '"e%2D%C3%A4\\"17"'})
     (arrived,) = read("Application/JSON; charset=UTF-8", body, headers)
     assert arrived.event.id == 'e-ä"17'
+
+
+def test_wrong_attributes_hide_nothing_that_is_wrong_with_the_data() -> None:
+    wrong = {**json.loads(STARTED), "time": "yesterday", "data": {"person": {"id": 1}, "x": 1}}
+    headers, body = binary(wrong)
+    said = [one.split()[0] for one in faults(JSON, body, headers)]
+    assert said == ["/time", "/data/person/id", "/data/course"]
+    assert [one.split()[0] for one in faults(STRUCTURED, json.dumps(wrong).encode())] == said
 
 
 @pytest.mark.parametrize("number", ["1" * 18, "-9223372036854775808", "1e99", "1E-999", "0.1e+7"])
