@@ -62,12 +62,15 @@ def slack(storm: Storm) -> Equality:
     shown: dict[str, list[Mapping[str, Any]]] = {}
     for message in messages(storm):
         said = message["metadata"]["event_payload"]
-        shown.setdefault(said["delivery_id"], []).append(said)
+        shown.setdefault(said["delivery_id"], []).append({**said, "ts": message["ts"]})
     wanted = {str(alert): int(version) for alert, version in alerts}
     # What a card no longer promises may still stand in its thread.
     spare = {str(reply_id(alert)) for alert, _ in alerts}
+    known = dict(storm.system.rows("SELECT alert, ts FROM deliveries"))
     for alert, version in alerts:
-        if any(said.get("more") for said in shown.get(str(alert), ())):
+        # A second message, which is allowed, may be from when the card had more to say.
+        ours = [said for said in shown.get(str(alert), ()) if said["ts"] == known.get(alert)]
+        if any(said.get("more") for said in ours):
             wanted[str(reply_id(alert))] = int(version)
     settled = counted(storm)
     lost, doubled, allowed = [], [], 0
