@@ -24,7 +24,7 @@ from tests.streams.system import System, wait_for
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-(RUN, TEST, STORM, PLANT), EVERYDAY = commands(README)
+(RUN, TEST), (STORM, PLANT), EVERYDAY = commands(README)
 CARD = "┌─ "
 
 
