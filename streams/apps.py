@@ -28,7 +28,7 @@ from .monitor import EVERY, Monitor
 from .probes import serve
 from .process import die
 from .settings import Settings, SettingsError
-from .stop import CannotListen, DatabaseMismatch, StopHangs
+from .stop import CannotListen, StopHangs
 from .topics import check_settings, topic_ids
 from .transport import Batch, BatchConsumer, Record, batches, install
 
@@ -169,10 +169,7 @@ class Worker:
             self.producer = await self._stack.enter_async_context(open_producer(self.settings))
             await self.open()
             looks = await self._watch()
-            try:
-                await _patiently(lambda: check(self.pool))
-            except DatabaseMismatch as fault:
-                die(fault, app=self.kind)
+            await self._in_time(lambda: check(self.pool))
             for name, (seconds, step) in {**self.steps(), **looks}.items():
                 task = asyncio.create_task(_forever(name, seconds, step), name=name)
                 self._loops.append(task)
@@ -211,16 +208,20 @@ class Worker:
 
     async def _starting_points(self, assigned: Collection[TP]) -> Mapping[TP, int]:
         """Where Postgres says each assigned partition starts; waits a while if it is away."""
+        starts = await self._in_time(lambda: self._check(assigned))
+        self._owned = set(assigned)
+        logs.log("assigned", partitions=sorted(f"{t}[{p}]" for t, p in assigned))
+        return starts
+
+    async def _in_time(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until Postgres and Kafka answer; ends the process where that takes too long."""
         try:
             async with asyncio.timeout(SEEK_WITHIN):
-                starts = await _patiently(lambda: self._check(assigned))
+                return await _patiently(ask)
         except TimeoutError:
             die(TimeoutError(f"Postgres or Kafka was away for {SEEK_WITHIN} s"), app=self.kind)
         except Exception as fault:  # noqa: BLE001 -- Faust would log it and read on
             die(fault, app=self.kind)
-        self._owned = set(assigned)
-        logs.log("assigned", partitions=sorted(f"{t}[{p}]" for t, p in assigned))
-        return starts
 
     async def _check(self, partitions: Collection[TP]) -> dict[TP, int]:
         ids = await asyncio.to_thread(topic_ids, self.settings)

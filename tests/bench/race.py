@@ -160,6 +160,8 @@ def measured(
     await_end(processes, offsets, ends)
     after = read()
     seconds, events = after.at - before.at, sum(ends.values()) - done
+    if not events:
+        raise Failed("all was done before it could be timed: ask for more --events")
     return Run(
         events,
         seconds,

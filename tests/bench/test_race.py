@@ -26,6 +26,8 @@ from tests.conftest import Broker, OwnServer
 
 SAFE = {"fsync": "on", "full_page_writes": "on", "track_commit_timestamp": "on"}
 EVENTS = 3000
+MANY = 30_000
+"""So many that several workers are not done before they can be timed."""
 
 
 @pytest.fixture
@@ -54,13 +56,13 @@ def as_json(printed: str) -> Any:
     return json.loads(printed.splitlines()[-1])
 
 
-def a_course(made: Arena, lost: int | None = None) -> tuple[Course, Path]:
+def a_course(made: Arena, lost: int | None = None, events: int = EVENTS) -> tuple[Course, Path]:
     """A small one; one record may be lost on its way to the topic, and another come twice."""
     path = made.folder / "workload"
-    workload.write(path, Shape(EVENTS))
+    workload.write(path, Shape(events))
     lines = [line for number, line in enumerate(workload.read(path)) if number != lost]
     prefix = made.topics("test")
-    return Course(prefix, EVENTS, made.fill(prefix, TIMELINE, lines)), path
+    return Course(prefix, events, made.fill(prefix, TIMELINE, lines)), path
 
 
 def some_usage(path: Path) -> int:
@@ -99,16 +101,17 @@ def test_a_lost_event_is_a_wrong_row(made: Arena, letter: str) -> None:
 
 
 def test_several_workers_run_through(made: Arena) -> None:
-    printed, invalid = measure(made, "scale", "--events", "3000", "--workers", "2", "--rounds", "1")
+    options = ["--events", str(MANY), "--workers", "2", "--rounds", "1"]
+    printed, invalid = measure(made, "scale", *options)
     assert invalid == []
     assert len(as_json(printed)["runs"]["2"]) == 1
 
 
 def test_several_workers_do_not_hide_a_lost_event(made: Arena) -> None:
-    _, path = a_course(made)
-    course, path = a_course(made, lost=some_usage(path))
+    _, path = a_course(made, events=MANY)
+    course, path = a_course(made, lost=some_usage(path), events=MANY)
     with pytest.raises(Failed, match="wrong rows"):
-        together(made, course, 2, oracle.totals(path, EVENTS, once=True))
+        together(made, course, 2, oracle.totals(path, MANY, once=True))
 
 
 def test_intake_is_measured(made: Arena) -> None:

@@ -66,7 +66,8 @@ def slack(storm: Storm) -> Equality:
     wanted = {str(alert): int(version) for alert, version in alerts}
     # What a card no longer promises may still stand in its thread.
     spare = {str(reply_id(alert)) for alert, _ in alerts}
-    known = dict(storm.system.rows("SELECT alert, ts FROM deliveries"))
+    rows = storm.system.rows("SELECT alert, ts FROM deliveries")
+    known = {alert: ts for alert, ts in rows}  # noqa: C416 -- rows are tuples of any length
     for alert, version in alerts:
         # A second message, which is allowed, may be from when the card had more to say.
         ours = [said for said in shown.get(str(alert), ()) if said["ts"] == known.get(alert)]

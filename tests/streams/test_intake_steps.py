@@ -143,7 +143,7 @@ def test_the_latest_word_of_the_directory_on_a_name_stands(intake: Steps) -> Non
     assert intake.rows("SELECT name, email FROM people") == [("Ada L.", "new@acme.example")]
 
 
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_each_of_her_names_is_that_of_the_latest_word_whatever_comes_first(
     intake: Steps, order: tuple[int, ...]
 ) -> None:
