@@ -78,7 +78,8 @@ def looking(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
         @Service.task  # type: ignore[untyped-decorator]
         async def _look(self) -> None:
             while not self.should_stop:
-                await self.verify_all_partitions_active()
+                if self.seeks:
+                    await self.verify_all_partitions_active()
                 await asyncio.sleep(0)
 
     return Looking
