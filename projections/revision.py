@@ -5,12 +5,7 @@ REVISION = "0008"
 
 
 def mismatch(found: str | None) -> str | None:
-    """What to do about a database at another revision, None for one without any; None if it fits.
-
-    >>> mismatch(REVISION)
-    >>> mismatch("0001")
-    'the database is at revision 0001, this code needs 0006: run `laurel migrate`'
-    """
+    """What to do about a database at another revision, or at none; None if it fits."""
     if found == REVISION:
         return None
     if found is None:

@@ -48,6 +48,33 @@ from .database import Connection
 
 ROUTES_KEPT = timedelta(days=30)
 
+_WORDS = ("name", "email", "lms_name")
+
+
+def _call() -> str:
+    """Write what people are called, of each word the latest."""
+    columns = [part for word in _WORDS for part in (f"{word}_at", f"{word}_by", word)]
+    later = {
+        word: f"""(excluded.{word}_at IS NOT NULL AND (old.{word}_at IS NULL
+                  OR (excluded.{word}_at, excluded.{word}_by COLLATE "C")
+                   > (old.{word}_at, old.{word}_by COLLATE "C")))"""
+        for word in _WORDS
+    }
+    changes = [
+        f"{part} = CASE WHEN {later[word]} THEN excluded.{part} ELSE old.{part} END"
+        for word in _WORDS
+        for part in (f"{word}_at", f"{word}_by", word)
+    ]
+    arrays = ["%b::text[]", *["%b::timestamptz[]", "%b::text[]", "%b::text[]"] * len(_WORDS)]
+    return f"""
+        INSERT INTO people AS old (person, {", ".join(columns)})
+        SELECT * FROM unnest({", ".join(arrays)}) ON CONFLICT (person)
+        DO UPDATE SET {", ".join(changes)} WHERE {" OR ".join(later.values())}
+        """
+
+
+_CALL = _call()
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -185,26 +212,16 @@ async def name_people(connection: Connection, placed: Sequence[Placed]) -> None:
     urls = sorted({row for each in placed for row in _urls(each)})
     called: dict[str, dict[str, tuple[datetime, str, str]]] = {}
     for who, column, at, by, word in sorted({row for each in placed for row in _called(each)}):
-        called.setdefault(column, {})[who] = at, by, word
+        called.setdefault(who, {})[column] = at, by, word
     # Each table in key order, so that two batches wait for each other and not in a ring.
     cursor = connection.cursor(binary=True)
-    for column, said in called.items():
-        await cursor.execute(
-            f"""
-            -- whose latest word is this?
-            INSERT INTO people AS old (person, {column}_at, {column}_by, {column})
-            SELECT * FROM unnest(%b::text[], %b::timestamptz[], %b::text[], %b::text[]) AS new
-                          (person, at, by, word)
-            ORDER BY person
-            ON CONFLICT (person) DO UPDATE SET
-                {column} = excluded.{column},
-                {column}_at = excluded.{column}_at, {column}_by = excluded.{column}_by
-            WHERE old.{column}_at IS NULL
-               OR (excluded.{column}_at, excluded.{column}_by COLLATE "C")
-                > (old.{column}_at, old.{column}_by COLLATE "C")
-            """,
-            _columns([(who, *latest) for who, latest in said.items()]),
-        )
+    if called:
+        unsaid = None, None, None
+        rows = [
+            (who, *(part for column in _WORDS for part in called[who].get(column, unsaid)))
+            for who in sorted(called)
+        ]
+        await cursor.execute(_CALL, _columns(rows))
     if links:
         await cursor.execute(
             """

@@ -66,8 +66,7 @@ def slack(storm: Storm) -> Equality:
     wanted = {str(alert): int(version) for alert, version in alerts}
     # What a card no longer promises may still stand in its thread.
     spare = {str(reply_id(alert)) for alert, _ in alerts}
-    rows = storm.system.rows("SELECT alert, ts FROM deliveries")
-    known = {alert: ts for alert, ts in rows}  # noqa: C416 -- rows are tuples of any length
+    known = {row[0]: row[1] for row in storm.system.rows("SELECT alert, ts FROM deliveries")}
     for alert, version in alerts:
         # A second message, which is allowed, may be from when the card had more to say.
         ours = [said for said in shown.get(str(alert), ()) if said["ts"] == known.get(alert)]
