@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
 from typing import Literal
 
 from .days import day_of, end_of, last_day_after
 from .derived import HISTORY
+from .lazy import lazy
 
 Kind = Literal["granted", "completed", "renewed", "revoked"]
 
@@ -69,7 +69,7 @@ class Award:
     def day(self) -> date:
         return day_of(self.at, self.zone)
 
-    @cached_property
+    @lazy
     def last_day(self) -> date | None:
         """Read once the award is whole."""
         months = next((fact.months for fact in self.facts if fact.months is not None), None)
@@ -77,7 +77,7 @@ class Award:
             return self.stated
         return last_day_after(self.day, months)
 
-    @cached_property
+    @lazy
     def lapse(self) -> datetime | None:
         return end_of(self.last_day, self.zone) if self.last_day is not None else None
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 
 from schemas.alerts import Value
 
 from .awards import Proof
 from .chains import Chain, chains_of
 from .derived import Correction, Validity
+from .lazy import lazy
 
 News = tuple[datetime, tuple[str, ...], tuple[tuple[str, Value], ...]]
 
@@ -30,7 +30,7 @@ class Certificate:
     lapsed: bool = False
     corrections: tuple[Correction, ...] = ()
 
-    @cached_property
+    @lazy
     def chains(self) -> tuple[Chain, ...]:
         return chains_of(tuple(self._standing), self.zone)
 
@@ -47,7 +47,7 @@ class Certificate:
             elif not correction.taken_back:
                 yield proof
 
-    @property
+    @lazy
     def latest(self) -> Chain | None:
         return self.chains[-1] if self.chains else None
 
@@ -66,7 +66,7 @@ class Certificate:
         lapses = {chain.lapse for chain in self.chains if not chain.revoked_at} - {None}
         return Validity(tuple(sorted(lapse for lapse in lapses if lapse)), self.lapsed)
 
-    @property
+    @lazy
     def word(self) -> Chain | None:
         """The chain to tell of: in force as far as ticks have seen, and not begun in history."""
         if self.latest is None or self.latest.revoked_at or self.lapsed:

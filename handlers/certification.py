@@ -206,8 +206,8 @@ def _changes(
                 status=status,
             )
         )
-    if after.news and after.news != before.news:
-        since, causes, values = after.news
+    if (news := after.news) and news != before.news:
+        since, causes, values = news
         changes.append(
             AlertWanted(
                 customer=after.customer,

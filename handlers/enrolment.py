@@ -5,7 +5,6 @@ Everything is derived from the sorted facts, so the order of arrival cannot matt
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 from schemas.facts import (
@@ -41,6 +40,7 @@ from .derived import (
     ValidityChanged,
 )
 from .handler import joined, never, once
+from .lazy import lazy
 from .runs import Run
 from .standing import NAME as STANDING
 from .standing import Standing, standing_key
@@ -91,11 +91,11 @@ class Enrolment:
     first_heard: datetime | None = None
     last_heard: datetime | None = None
 
-    @cached_property
+    @lazy
     def taken_back(self) -> dict[str, datetime]:
         return taken_back(self.facts)
 
-    @cached_property
+    @lazy
     def runs(self) -> tuple[Run, ...]:
         return runs_without(self.taken_back, self.facts, self.zone, self.validity.lapses)
 
@@ -109,7 +109,7 @@ class Enrolment:
         """Whether anything was told but how to regrade what is still to be told."""
         return any(fact.kind != "regraded" for fact in self.facts)
 
-    @cached_property
+    @lazy
     def clock(self) -> Clock | None:
         """The clock of silence, while it runs.
 
@@ -168,7 +168,7 @@ class Enrolment:
             return "failed" if run.activities[-1].kind == "failed" else "in_progress"
         return "not_started"
 
-    @cached_property
+    @lazy
     def taking(self) -> Taking | None:
         """What it means to her teams; the score is that of her latest passing attempt with one."""
         if not self.known:
@@ -189,7 +189,7 @@ class Enrolment:
             case _:
                 return Taking("enrolled", score)
 
-    @cached_property
+    @lazy
     def corrections(self) -> dict[str, Correction]:
         """What is no longer as it was told, of completions by their cause."""
         regraded = {

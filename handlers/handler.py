@@ -67,17 +67,16 @@ def never(state: object) -> datetime | None:
 
 def once(function: Callable[P, R]) -> Callable[P, R]:
     """Remember the last answer: the engine's `evolve` and the `evolve` within `decide` are one."""
-    last: tuple[tuple[object, ...], R] | None = None
+    last: tuple[object, tuple[object, ...]] = (object(), ())
+    answer: Any = None
 
     @wraps(function)
-    def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
-        nonlocal last
-        known = last
-        asked = (*args, *kwargs.values())
-        if known and all(map(is_, known[0], asked)):
-            return known[1]
-        answer = function(*args, **kwargs)
-        last = (asked, answer)
+    def remembered(first: Any, *rest: Any) -> Any:
+        nonlocal last, answer
+        if first is last[0] and all(map(is_, rest, last[1])):
+            return answer
+        answer = function(first, *rest)  # type: ignore[call-arg]
+        last = (first, rest)
         return answer
 
-    return remembered
+    return remembered  # type: ignore[return-value]

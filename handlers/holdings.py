@@ -4,7 +4,6 @@ Whatever one record changes in it, her teams hear of in one step, once all of it
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from schemas.facts import (
     ANY,
@@ -30,6 +29,7 @@ from .derived import (
 )
 from .handler import joined, never, once
 from .headcount import NOBODY, Count, Headcount, Target
+from .lazy import lazy
 from .said import Said, said
 from .standing import NAME as STANDING
 from .standing import Standing, standing_key
@@ -72,7 +72,7 @@ class Holdings:
     courses: tuple[tuple[str, Taking], ...] = ()
     certificates: tuple[str, ...] = ()
 
-    @cached_property
+    @lazy
     def share(self) -> Share:
         if not self.known or self.gone:
             return Share()
@@ -184,13 +184,16 @@ def decide(
 
 def _moves(event: ShareChanged, after: Share) -> list[TeamMoved]:
     before = event.before
-    stays, goes = after.adds.minus(before.adds), NOBODY.minus(before.adds)
+    stays = after.adds.minus(before.adds)
     achieving = event.trigger.wire in ACHIEVEMENTS
     achieved = tuple(sorted(after.adds.met - before.adds.met)) if achieving else ()
     moves = []
     for team in dict.fromkeys((*before.teams, *after.teams)):
         there = team in before.teams
-        delta = after.adds if not there else stays if team in after.teams else goes
+        if not there:
+            delta = after.adds
+        else:
+            delta = stays if team in after.teams else NOBODY.minus(before.adds)
         if delta != NOBODY:
             moves.append(_moved(event, team, delta, achieved if there else ()))
     return moves

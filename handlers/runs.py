@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import Literal
 
 from .attempts import Attempt, Outcome, attempts_of, regraded
+from .lazy import lazy
 from .told import Kind, Order, Told
 
 Ending = Literal["completed", "waived", "withdrawn"]
@@ -38,34 +38,37 @@ class Run:
     def of(self, kind: Kind) -> list[Told]:
         return [fact for fact in self.facts if fact.kind == kind]
 
-    @cached_property
+    @lazy
     def attempts(self) -> tuple[Attempt, ...]:
         return regraded(attempts_of(self.facts, self.zone), self.regrades)
 
-    @cached_property
+    @lazy
     def outcome(self) -> tuple[Ending, datetime] | None:
         for ending in ENDINGS:
             if facts := self.of(ending):
                 return ending, facts[0].at
         return None
 
-    @cached_property
+    @lazy
     def started_at(self) -> datetime | None:
         signs = ("started", "module", "failed", "completed")
         return next((fact.at for fact in self.facts if fact.kind in signs), None)
 
-    @cached_property
+    @lazy
     def activities(self) -> tuple[Activity, ...]:
         """Starts, modules and failures up to the outcome, by time; not their later twins."""
         failures = [attempt for attempt in self.attempts if attempt.outcome == "failed"]
         done = [
-            *(Activity(fact.at, "started", (fact,)) for fact in self.of("started")),
-            *(Activity(fact.at, "module", (fact,)) for fact in self.of("module")),
-            *(Activity(failure.at, "failed", failure.facts) for failure in failures),
+            Activity(fact.at, fact.kind, (fact,))
+            for fact in self.facts
+            if fact.kind in ("started", "module")
         ]
+        if failures:
+            done += (Activity(failure.at, "failed", failure.facts) for failure in failures)
+            done.sort(key=lambda activity: activity.facts[0].order)
         if self.outcome:
             done = [activity for activity in done if activity.at <= self.outcome[1]]
-        return tuple(sorted(done, key=lambda activity: activity.facts[0].order))
+        return tuple(done)
 
     @property
     def last_activity(self) -> datetime | None:
@@ -107,8 +110,11 @@ def placed(fact: Told, runs: Iterable[Run]) -> Run | None:
     """The run of its registration; without one, that begun latest at or before it."""
     if fact.registration is not None:
         return next((run for run in runs if run.registration == fact.registration), None)
-    begun = (run for run in runs if run.begun[0] <= fact.at)
-    return max(begun, key=lambda run: run.begun, default=None)
+    latest: Run | None = None
+    for run in runs:
+        if run.begun[0] <= fact.at and (latest is None or run.begun > latest.begun):
+            latest = run
+    return latest
 
 
 def runs_of(facts: tuple[Told, ...], zone: str, lapses: tuple[datetime, ...]) -> tuple[Run, ...]:

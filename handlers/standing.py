@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from itertools import pairwise
 
 from schemas.facts import OfCourse, PersonJoined, PersonLeft
@@ -11,6 +10,7 @@ from .account import NAME as ACCOUNT
 from .account import Account, End
 from .derived import PersonReleased, Presence, PresenceChanged
 from .handler import joined, never, once
+from .lazy import lazy
 
 NAME = "standing"
 VERSION = 2
@@ -44,7 +44,7 @@ class Standing:
     courses: tuple[str, ...] = ()
     ended: End | None = None
 
-    @cached_property
+    @lazy
     def presence(self) -> Presence:
         moves = self._moves
         returns = [move.at for last, move in pairwise(moves) if last.left and not move.left]

@@ -1,5 +1,6 @@
 """What is remembered of a fact of a course, in which order, and what of repeats?"""
 
+from bisect import insort
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -105,5 +106,7 @@ def kept(facts: tuple[Told, ...], fact: Told) -> tuple[Told, ...]:
         between = {old.cause for old in (*repeats, fact) if old.at not in ends}
     else:
         between = set()
-    left = [old for old in (*facts, fact) if old.cause not in between]
-    return tuple(sorted(left, key=lambda old: old.order))
+    left = [old for old in facts if old.cause not in between]
+    if fact.cause not in between:
+        insort(left, fact, key=lambda old: old.order)
+    return tuple(left)

@@ -6,10 +6,12 @@ from uuid import UUID, uuid5
 
 LAUREL = UUID("7d0c2b5e-51f4-5c39-9d0a-0f6f4a1c6b11")
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def ident(*parts: str | int) -> UUID:
     """The uuid5 of a list of parts, unambiguous whatever the parts contain."""
-    return uuid5(LAUREL, json.dumps(parts, ensure_ascii=False, separators=(",", ":")))
+    return uuid5(LAUREL, _JSON.encode(parts))
 
 
 LONGEST = 200

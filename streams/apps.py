@@ -23,6 +23,7 @@ from . import logs, metrics, positions, readings
 from .append import open_producer
 from .database import PASSING, Pool, check, open_pool
 from .extent import Extent
+from .garbage import look_seldom
 from .lanes import BACK_OFF, Lanes
 from .monitor import EVERY, Monitor
 from .probes import serve
@@ -109,6 +110,7 @@ class Worker:
     def run(self) -> int:
         """Run until SIGTERM or Ctrl-C; returns the exit code."""
         logs.set_up()
+        look_seldom()
         metrics.begin(self.topics)
         check_settings(self.settings)
         worker = _Ending(self.app, quiet=True, redirect_stdouts=False, override_logging=False)

@@ -4,46 +4,31 @@ A transaction ends at the first tick it meets, so that a tick fires on what stan
 """
 
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from faust.types import TP
-from pydantic import TypeAdapter
 
 from handlers import usage
 from handlers.usage import Told as Usage
 from projections.counts import Counts
-from projections.rows import Rows, rows_of
-from projections.store import StateKey, Store, Stored, Written
-from schemas.envelope import Told, Unreadable, decode, from_epoch_ms
-from schemas.facts import EPOCH, Fact, Tick, UsageRecorded
-from schemas.topics import CATALOGUE
+from projections.store import StateKey, Store, Stored
+from schemas.facts import EPOCH, Tick
 
 from . import clock, metrics
-from .append import partition_of
 from .database import Connection, Pool
 from .failpoints import failpoint
 from .fold import BY_NAME, FIRED_AT_MOST, Fold, Missing, reached
 from .logs import log
 from .metrics import Timed
-from .remembered import Remembered, fingerprint
+from .reading import Behind, Place, Reading, dense, read
+from .remembered import Remembered
 from .settings import Settings
-from .stop import (
-    Beyond,
-    Fenced,
-    HandlerFailed,
-    PositionLost,
-    StateTooNew,
-    TimelineHole,
-    Undecodable,
-)
+from .states import read_state, to_write
+from .stop import Beyond, Fenced, PositionLost, TimelineHole
 from .transport import Record
-
-TICK_AHEAD = timedelta(seconds=60)
-"""A tick that claims to be further ahead of its log time than this is ignored and counted."""
 
 Recheck = Callable[[TP], Awaitable[None]]
 """Ask Kafka again whether topic and position fit; raises the `Stop` that names what does not."""
@@ -58,31 +43,6 @@ class Partition:
     remembered: Remembered
     cache: dict[StateKey, Any] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The position row, locked: where the partition stands."""
-
-    next_offset: int
-    log_time: datetime
-    ticked: datetime
-    releases: int
-    generation: int
-    parked: frozenset[int]
-
-
-@dataclass
-class Reading:
-    """What a transaction folds: facts not seen before, and the tick that ends it."""
-
-    facts: list[tuple[int, Fact]]
-    used: list[UsageRecorded]
-    tick: tuple[int, Tick] | None
-    log_time: datetime
-    releases: int
-    end: int
-    dropped: Counter[str]
 
 
 class Engine:
@@ -113,7 +73,7 @@ class Engine:
         """Fold a batch; raises `Beyond` where it begins beyond the position, and each `Stop`."""
         try:
             await self._fold_all(tp, records)
-        except _Behind:
+        except Behind:
             # Normal after a rebalance, but also what a topic made anew looks like.
             log("behind", topic=tp.topic, partition=tp.partition, last=records[-1].offset)
             metrics.BEHIND.labels(tp.topic).inc()
@@ -153,10 +113,10 @@ class Engine:
         with Timed("engine", "lock"):
             place = await self._lock(store)
         failpoint("engine.locked")
-        batch = _dense(records, place.next_offset)
+        batch = dense(records, place.next_offset)
         with Timed("engine", "fold"):
             kept = await self._kept(store, place)
-            reading = self._read(tp, batch, place, kept.remembered)
+            reading = read(tp, self._settings.laurel_partitions, batch, place, kept.remembered)
             fold, exact = await self._fold(store, kept, reading)
             counted = await self._count_usage(store, kept, reading)
         failpoint("engine.folded")
@@ -184,7 +144,7 @@ class Engine:
         exact: set[StateKey],
     ) -> None:
         """Write what the fold came to, and move the position; raises `Fenced`."""
-        states, said = _to_write(fold, exact, f"{place.next_offset} to {reading.end - 1}")
+        states, said = to_write(fold, exact, f"{place.next_offset} to {reading.end - 1}")
         await store.write_states(states)
         await store.write_rows(said)
         await store.write_alerts(fold.decided)
@@ -210,72 +170,6 @@ class Engine:
         # A session speaks in the zone of PGTZ, if that is set; days of log time are days of UTC.
         log_time, ticked = ((at or EPOCH).astimezone(UTC) for at in (log_time, ticked))
         return Place(next_offset, log_time, ticked, releases, generation, frozenset(parked or ()))
-
-    def _read(self, tp: TP, batch: list[Record], place: Place, remembered: Remembered) -> Reading:
-        """Decode what was not folded before, up to and with the first tick that counts."""
-        heard: list[tuple[int, Fact]] = []
-        ids: list[tuple[date, bytes]] = []
-        tick: tuple[int, Tick] | None = None
-        log_time, releases, end = place.log_time, place.releases, batch[-1].offset + 1
-        facts: list[tuple[int, Fact]] = []
-        used: list[UsageRecorded] = []
-        dropped: Counter[str] = Counter()
-        stamped = None
-        for record in batch:
-            if record.timestamp != stamped:  # records that came together share it
-                stamped = record.timestamp
-                log_time = max(log_time, from_epoch_ms(stamped))
-            if record.offset in place.parked:
-                log("passed_over", partition=tp.partition, offset=record.offset)
-                dropped["parked"] += 1
-                continue
-            told = self._decode(tp, record)
-            if isinstance(told.fact, Tick):
-                if told.fact.now > log_time + TICK_AHEAD:
-                    log("tick_ahead", partition=tp.partition, offset=record.offset)
-                    dropped["tick_ahead"] += 1
-                    continue
-                if told.releases < releases:
-                    # What was set free since may be only half here: the next tick takes it in.
-                    log("tick_stale", partition=tp.partition, offset=record.offset)
-                    dropped["tick_stale"] += 1
-                    continue
-                tick, releases, end = (record.offset, told.fact), told.releases, record.offset + 1
-                break
-            releases = max(releases, told.releases)
-            heard.append((record.offset, told.fact))
-            ids.append((log_time.date(), fingerprint(*told.name)))
-        for (offset, fact), repeat in zip(heard, remembered.repeats(ids), strict=True):
-            if repeat:
-                log("repeat", partition=tp.partition, offset=offset)
-                dropped["repeat"] += 1
-            elif isinstance(fact, UsageRecorded):
-                used.append(fact)
-            else:
-                facts.append((offset, fact))
-        return Reading(facts, used, tick, log_time, releases, end, dropped)
-
-    def _decode(self, tp: TP, record: Record) -> Told:
-        """Raises `Undecodable` for a record that is none of ours, or does not belong here."""
-        try:
-            told = decode(record.value)
-            if not isinstance(told.fact, Tick):
-                self._check_place(tp, record, told.key)
-        except Unreadable as fault:
-            raise Undecodable(
-                f"{tp.topic}[{tp.partition}] offset {record.offset}: {fault}."
-                f" `laurel park {tp.partition} {record.offset} --reason …` passes it over"
-            ) from None
-        return told
-
-    def _check_place(self, tp: TP, record: Record, key: str) -> None:
-        wanted = partition_of(key, self._settings.laurel_partitions)
-        if record.key != key.encode() or (key != CATALOGUE and wanted != tp.partition):
-            raise Unreadable(
-                "place",
-                f"the record belongs to {key!r} in partition {wanted}, not under key"
-                f" {record.key!r} here",
-            )
 
     async def _fold(
         self, store: Store, kept: Partition, reading: Reading
@@ -345,7 +239,7 @@ class Engine:
             return False
         stored = await store.load(unknown)
         kept.cache.update(dict.fromkeys(unknown))
-        kept.cache.update((row.key, _read_state(row)) for row in stored)
+        kept.cache.update((row.key, read_state(row)) for row in stored)
         return bool(stored)
 
     async def _due(self, store: Store, kept: Partition, fold: Fold, tick: Tick) -> set[StateKey]:
@@ -355,7 +249,7 @@ class Engine:
         while True:
             page = await store.due(tick.now, last, FIRED_AT_MOST)
             for row in page:
-                kept.cache.setdefault(row.key, _read_state(row))
+                kept.cache.setdefault(row.key, read_state(row))
                 asked[row.key] = BY_NAME[row.key[0]].deadline(fold.state(row.key))
             if len(page) < FIRED_AT_MOST:
                 return set(asked)
@@ -393,53 +287,3 @@ class Engine:
             if raised and self._is_timed():
                 waited = (clock.real() - change.trigger.heard).total_seconds()
                 metrics.EVENT_TO_ALERT_SECONDS.labels(change.rule).observe(max(0.0, waited))
-
-
-class _Behind(Exception):
-    """The whole batch lies below the position."""
-
-
-def _dense(records: list[Record], position: int) -> list[Record]:
-    """The records from the position on, up to the first hole."""
-    batch = [record for record in records if record.offset >= position]
-    if not batch:
-        raise _Behind
-    if batch[0].offset > position:
-        raise Beyond(position)
-    for i, record in enumerate(batch):
-        if record.offset != position + i:
-            return batch[:i]
-    return batch
-
-
-_ADAPTERS = {name: TypeAdapter[Any](handler.State) for name, handler in BY_NAME.items()}
-
-
-def _read_state(row: Stored) -> Any:
-    handler = BY_NAME.get(row.key[0])
-    if handler is None or row.version != handler.VERSION:
-        raise StateTooNew(
-            f"state {row.key[0]}|{row.key[1]} has version {row.version}, this code reads"
-            f" {handler.VERSION if handler else 'no such handler'}: run `laurel rebuild`"
-        )
-    return _ADAPTERS[row.key[0]].validate_json(row.state)
-
-
-def _to_write(fold: Fold, exact: set[StateKey], records: str) -> tuple[list[Written], list[Rows]]:
-    """States with their deadlines, and rows; one that cannot be had stops as in the fold."""
-    states: list[Written] = []
-    said: list[Rows] = []
-    for key in dict.fromkeys((*fold.changed, *exact)):
-        handler = BY_NAME[key[0]]
-        state = fold.state(key)
-        try:
-            text = _ADAPTERS[key[0]].dump_json(state).decode()
-            deadline = handler.deadline(state)
-            said += rows_of(*key, state) if key in fold.changed else ()
-        except Exception as error:
-            raise HandlerFailed(
-                f"{handler.NAME}: deadline and rows of the state {key[1]}, changed by one of the"
-                f" offsets {records} (LAUREL_BATCH=1 tells which): {type(error).__name__}: {error}"
-            ) from error
-        states.append(Written(key, handler.VERSION, text, deadline, key in exact))
-    return states, said

@@ -14,6 +14,7 @@ from schemas.topics import TIMELINE
 
 from .database import open_pool
 from .engine import Engine
+from .garbage import look_seldom
 from .settings import Settings
 from .shell import say
 
@@ -42,6 +43,7 @@ class Refolding:
 
     def open(self) -> None:
         """Reach for Kafka and Postgres."""
+        look_seldom()
         self._runner.run(self._open())
 
     async def _open(self) -> None:

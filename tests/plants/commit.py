@@ -47,7 +47,7 @@ PLANTS = (
     Plant(
         name="hole-not-noticed",
         breaks="the batch must begin at the position",
-        file="streams/engine.py",
+        file="streams/reading.py",
         old="    if batch[0].offset > position:\n        raise Beyond(position)\n",
         new="    position = batch[0].offset\n",
         caught_by=(f"{ENGINE}::test_a_batch_beyond_the_position_is_not_folded",),
@@ -55,7 +55,7 @@ PLANTS = (
     Plant(
         name="inner-hole-not-noticed",
         breaks="the batch must be dense",
-        file="streams/engine.py",
+        file="streams/reading.py",
         old="            return batch[:i]\n",
         new="            return batch\n",
         caught_by=(f"{ENGINE}::test_a_batch_is_folded_up_to_a_hole_in_it",),
@@ -100,7 +100,7 @@ PLANTS = (
     Plant(
         name="foreign-partition-folded",
         breaks="a customer's story is in one partition: murmur2(customer) mod N, checked",
-        file="streams/engine.py",
+        file="streams/reading.py",
         old="(key != CATALOGUE and wanted != tp.partition)",
         new="wanted < 0",
         caught_by=(f"{ENGINE}::test_a_record_that_is_not_ours_stops_and_nothing_is_committed",),
@@ -118,9 +118,9 @@ PLANTS = (
     Plant(
         name="log-time-runs-back",
         breaks="log time is the greater of the record's and the partition's previous one",
-        file="streams/engine.py",
-        old="                log_time = max(log_time, from_epoch_ms(stamped))\n",
-        new="                log_time = from_epoch_ms(stamped)\n",
+        file="streams/reading.py",
+        old="            log_time = max(log_time, from_epoch_ms(stamped))\n",
+        new="            log_time = from_epoch_ms(stamped)\n",
         caught_by=(f"{ENGINE}::test_log_time_never_runs_back",),
     ),
     Plant(
@@ -134,17 +134,17 @@ PLANTS = (
     Plant(
         name="tick-ahead-believed",
         breaks="a tick that claims to be more than 60 s ahead of its log time is ignored",
-        file="streams/engine.py",
-        old="                if told.fact.now > log_time + TICK_AHEAD:\n",
-        new="                if told.fact.now > log_time + 2 * TICK_AHEAD:\n",
+        file="streams/reading.py",
+        old="            if fact.now > log_time + TICK_AHEAD:\n",
+        new="            if fact.now > log_time + 2 * TICK_AHEAD:\n",
         caught_by=(f"{ENGINE}::test_a_tick_far_ahead_of_its_log_time_is_ignored_and_counted",),
     ),
     Plant(
         name="stale-tick-believed",
         breaks="a tick claims no more than intake has forwarded, also where it comes late",
-        file="streams/engine.py",
-        old="                if told.releases < releases:\n",
-        new="                if told.releases < 0:\n",
+        file="streams/reading.py",
+        old="            if told.releases < releases:\n",
+        new="            if told.releases < 0:\n",
         caught_by=(
             f"{ENGINE}::test_a_tick_that_knows_of_too_few_releases_fires_nothing_and_is_counted",
         ),

@@ -80,7 +80,7 @@ PLANTS = (
     Plant(
         name="other-version-read",
         breaks="code that cannot read a stored version refuses to start and says to rebuild",
-        file="streams/engine.py",
+        file="streams/states.py",
         old="    if handler is None or row.version != handler.VERSION:\n",
         new="    if handler is None:\n",
         caught_by=(f"{ENGINE}::test_a_state_of_another_version_stops_and_says_to_rebuild",),

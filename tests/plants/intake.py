@@ -95,9 +95,9 @@ PLANTS = (
     Plant(
         name="dedupe-off",
         breaks="the engine remembers ids and drops repeats",
-        file="streams/engine.py",
-        old="ids.append((log_time.date(), fingerprint(*told.name)))",
-        new="ids.append((log_time.date(), b'%16d' % record.offset))",
+        file="streams/reading.py",
+        old="ids.append((day, fingerprint(*told.name)))",
+        new="ids.append((day, b'%16d' % record.offset))",
         caught_by=(f"{ENGINE}::test_a_repeat_changes_nothing",),
     ),
     Plant(
