@@ -117,9 +117,9 @@ def measure(made: Arena, learners: int, events: int) -> Crowd:
             ends, began = tick(made, prefix, after)
             await_end([engine], offsets, ends)
             seconds = time.time() - began
-            row = connection.execute(ALERTS).fetchone()
-            if row != (alerts,):
-                raise Failed(f"{row} alerts came of what was due, not {alerts}")
+            ((found,),) = connection.execute(ALERTS).fetchall()
+            if found != alerts:
+                raise Failed(f"{found} alerts came of what was due, not {alerts}")
             return seconds
 
         with worker(made, "engine", prefix, url) as engine:
