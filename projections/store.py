@@ -6,17 +6,15 @@ from datetime import UTC, date, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
-from uuid import UUID
 
 import orjson
 import psycopg
 from sqlalchemy import Table
 
 from handlers.usage import Told
-from schemas.alert_message import encode
 from schemas.alerts import AlertChanged
 
-from . import counts, tables
+from . import counts, decided, tables
 from .rows import Rows
 
 StateKey = tuple[str, str]
@@ -179,69 +177,9 @@ class Store:
         """Write the rows of usage that changed."""
         await counts.write(self._cursor, rows)
 
-    async def write_alerts(self, decided: Sequence[tuple[int, AlertChanged]]) -> None:
+    async def write_alerts(self, changes: Sequence[tuple[int, AlertChanged]]) -> None:
         """Write alerts, each of their versions, and an outbox row for each that is to be sent."""
-        if not decided:
-            return
-        latest = {change.alert: change for _, change in decided}
-        await self._cursor.executemany(
-            """
-            INSERT INTO alerts (alert, version, rule, rule_version, customer, subject, status, at,
-                                raised_at, causes, "values", notify)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)
-            ON CONFLICT (alert) DO UPDATE SET
-                version = excluded.version, rule_version = excluded.rule_version,
-                status = excluded.status, at = excluded.at, causes = excluded.causes,
-                "values" = excluded."values", notify = excluded.notify
-            """,
-            [
-                (
-                    UUID(change.alert),
-                    change.version,
-                    change.rule,
-                    change.rule_version,
-                    change.customer,
-                    change.subject,
-                    change.status,
-                    change.at,
-                    change.raised_at,
-                    list(change.causes),
-                    _json(change.values),
-                    change.notify,
-                )
-                for change in sorted(latest.values(), key=lambda change: change.alert)
-            ],
-        )
-        await self._cursor.executemany(
-            """
-            INSERT INTO alert_versions (alert, version, status, at, causes, "values", decided_at,
-                                        trigger, partition, "offset")
-            VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s)
-            """,
-            [
-                (
-                    UUID(change.alert),
-                    change.version,
-                    change.status,
-                    change.at,
-                    list(change.causes),
-                    _json(change.values),
-                    change.trigger.heard,
-                    change.trigger.cause,
-                    self.partition,
-                    offset,
-                )
-                for offset, change in decided
-            ],
-        )
-        await self._cursor.executemany(
-            "INSERT INTO outbox (partition, customer, message) VALUES (%s, %s, %s)",
-            [
-                (self.partition, change.customer, encode(change))
-                for _, change in decided
-                if change.notify
-            ],
-        )
+        await decided.write(self._cursor, self.partition, changes)
 
     async def remembered(self) -> AsyncIterator[tuple[date, bytes]]:
         """The packed ids that are still remembered, so few at a time that no session waits long."""
@@ -300,10 +238,6 @@ class Store:
             """,
             (self.partition, list(days), start, old, IN_ONE_ROW * ID_BYTES, self.partition),
         )
-
-
-def _json(values: Mapping[str, Any]) -> str:
-    return orjson.dumps(dict(values), option=orjson.OPT_SORT_KEYS).decode()
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
