@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tests.bench.lateness import waited
 from tests.bench.race import Course, Failed, race
 from tests.bench.scale import together
 from tests.bench.workload import Line, Shape
-from tests.conftest import Broker, OwnServer
+from tests.conftest import Broker, own_postgres
 
 SAFE = {"fsync": "on", "full_page_writes": "on", "track_commit_timestamp": "on"}
 EVENTS = 3000
@@ -30,11 +30,18 @@ MANY = 30_000
 """So many that several workers are not done before they can be timed."""
 
 
+@pytest.fixture(scope="module")
+def safe(parts_home: Path) -> Iterator[str]:
+    """The URL of a server on which it is allowed to measure."""
+    server = own_postgres(parts_home, SAFE)
+    server.start()
+    yield server.url
+    server.stop()
+
+
 @pytest.fixture
-def made(
-    kafka: Broker, make_postgres: Callable[[dict[str, str]], OwnServer], tmp_path: Path
-) -> Arena:
-    return Arena(kafka.bootstrap, make_postgres(SAFE).url, tmp_path)
+def made(kafka: Broker, safe: str, tmp_path: Path) -> Arena:
+    return Arena(kafka.bootstrap, safe, tmp_path)
 
 
 def measure(made: Arena, program: str, *options: str) -> tuple[str, list[str]]:
@@ -56,22 +63,18 @@ def as_json(printed: str) -> Any:
     return json.loads(printed.splitlines()[-1])
 
 
-def a_course(made: Arena, lost: int | None = None, events: int = EVENTS) -> tuple[Course, Path]:
-    """A small one; one record may be lost on its way to the topic, and another come twice."""
+def a_course_that_lacks_one(made: Arena, events: int = EVENTS) -> tuple[Course, Path]:
+    """A small one, of which a record that counts was lost on its way to the topic."""
     path = made.folder / "workload"
     workload.write(path, Shape(events))
-    lines = [line for number, line in enumerate(workload.read(path)) if number != lost]
-    prefix = made.topics("test")
-    return Course(prefix, events, made.fill(prefix, TIMELINE, lines)), path
-
-
-def some_usage(path: Path) -> int:
-    """The number of a record that counts."""
-    return next(
+    lost = next(
         number
         for number, line in enumerate(workload.read(path))
         if number > EVENTS // 2 and b"usage.recorded" in line.value
     )
+    lines = [line for number, line in enumerate(workload.read(path)) if number != lost]
+    prefix = made.topics("test")
+    return Course(prefix, events, made.fill(prefix, TIMELINE, lines)), path
 
 
 def test_the_race_runs_through_and_its_rows_are_the_oracles(made: Arena, tmp_path: Path) -> None:
@@ -92,8 +95,7 @@ def test_the_race_runs_through_and_its_rows_are_the_oracles(made: Arena, tmp_pat
 
 @pytest.mark.parametrize("letter", ["b", "f"])
 def test_a_lost_event_is_a_wrong_row(made: Arena, letter: str) -> None:
-    _, path = a_course(made)
-    course, path = a_course(made, lost=some_usage(path))
+    course, path = a_course_that_lacks_one(made)
     contestant = next(one for one in FIELD if one.letter == letter)
     wanted = oracle.totals(path, EVENTS, once=contestant.once)
     with pytest.raises(Failed, match="has wrong rows"):
@@ -108,8 +110,7 @@ def test_several_workers_run_through(made: Arena) -> None:
 
 
 def test_several_workers_do_not_hide_a_lost_event(made: Arena) -> None:
-    _, path = a_course(made, events=MANY)
-    course, path = a_course(made, lost=some_usage(path), events=MANY)
+    course, path = a_course_that_lacks_one(made, MANY)
     with pytest.raises(Failed, match="wrong rows"):
         together(made, course, 2, oracle.totals(path, MANY, once=True))
 

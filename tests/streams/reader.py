@@ -75,12 +75,14 @@ def looking(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
     """A consumer that never leaves off looking after its partitions."""
 
     class Looking(consumer):  # type: ignore[misc, valid-type]
-        @Service.task  # type: ignore[untyped-decorator]
+        async def seek_to_committed(self) -> Mapping[TP, int]:
+            found: Mapping[TP, int] = await super().seek_to_committed()
+            self.add_future(self._look())
+            return found
+
         async def _look(self) -> None:
             while not self.should_stop:
-                if self.seeks:
-                    await self.verify_all_partitions_active()
-                await asyncio.sleep(0)
+                await self.verify_all_partitions_active()
 
     return Looking
 
