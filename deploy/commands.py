@@ -25,6 +25,8 @@ BENCHES = {
     "latency": "how long until an event's row, alert and card are there? (two minutes)",
     "scale": "what do more engine workers bring? (four minutes)",
     "account": "does an event of a large account cost more than one of a small account?",
+    "crowd": "do a million learners cost more than few? (fifteen minutes)",
+    "replay": "how much faster is a rebuild than the worker it repeats? (five minutes)",
     "ids": "what does it cost to know an event again?",
 }
 

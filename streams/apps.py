@@ -260,6 +260,10 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
 class _Ending(faust.Worker):  # type: ignore[misc]
     """Ends in any case: a graceful stop may wait for a broker that is away."""
 
+    def _crash(self, reason: BaseException) -> None:
+        """What any part of Faust crashes of; Faust would stop reading, and idle."""
+        die(reason)
+
     def _schedule_shutdown(self, number: signal.Signals) -> None:
         why = StopHangs(f"{number.name} came {ENDS_WITHIN:.0f} s ago: is the broker away?")
         end = threading.Timer(ENDS_WITHIN, die, [why])

@@ -167,8 +167,8 @@ def _repairs(commands: Any) -> None:
     )
     help = "Make states, read models and alerts anew, while the workers go on."
     made = _command(commands, "rebuild", "rebuild:run", help)
-    help = "records at a time (default: 2000)"
-    made.add_argument("--batch", type=whole(1), default=2000, help=help)
+    help = "records at a time (default: 10000)"
+    made.add_argument("--batch", type=whole(1), default=10_000, help=help)
 
 
 def _tokens(commands: Any) -> None:

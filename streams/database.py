@@ -34,13 +34,15 @@ def lasts(fault: Exception) -> bool:
 def parameters(settings: Settings, schema: str = "live") -> dict[str, str]:
     """libpq parameters: search path, and limits that free a frozen owner's locks in time."""
     limit = int(settings.transaction_seconds * 1000)
+    # Nobody waits for what a rebuild locks, and its batches take longer.
+    idle = limit if schema == "live" else 0
     options = {
         "search_path": f"{schema},public",
         "timezone": "UTC",
         # Compiling a query that reads a few rows can take seconds; it runs in milliseconds.
         "jit": "off",
         "lock_timeout": limit,
-        "idle_in_transaction_session_timeout": limit,
+        "idle_in_transaction_session_timeout": idle,
         "tcp_user_timeout": limit,
     }
     return {

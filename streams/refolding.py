@@ -22,6 +22,14 @@ SAID_EVERY = 10
 """Seconds between lines of progress where no terminal shows it."""
 
 
+LANES = 4
+"""Partitions folded side by side, so that one is computed while others wait for Postgres."""
+
+
+FETCHED_AT_MOST = 16 * 2**20
+"""Bytes, so that a fetch fills any batch."""
+
+
 class Refolding:
     """An engine of its own, and how far it has come in each partition."""
 
@@ -39,18 +47,23 @@ class Refolding:
         self._runner.run(self._open())
 
     async def _open(self) -> None:
+        self._consumers = [await self._consumer() for _ in range(LANES)]
+        pool = await self._stack.enter_async_context(
+            open_pool(self._settings, size=LANES, schema=SCHEMA)
+        )
+        self._engine = Engine(self._settings, pool, _nothing_to_ask, is_timed=lambda: False)
+
+    async def _consumer(self) -> AIOKafkaConsumer:
         # As workers read: what a foreign producer's transaction took back was never said.
-        self._consumer = AIOKafkaConsumer(
+        consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.kafka_bootstrap,
             enable_auto_commit=False,
             isolation_level="read_committed",
+            max_partition_fetch_bytes=FETCHED_AT_MOST,
         )
-        self._stack.push_async_callback(self._consumer.stop)
-        await self._consumer.start()
-        pool = await self._stack.enter_async_context(
-            open_pool(self._settings, size=1, schema=SCHEMA)
-        )
-        self._engine = Engine(self._settings, pool, _nothing_to_ask, is_timed=lambda: False)
+        self._stack.push_async_callback(consumer.stop)
+        await consumer.start()
+        return consumer
 
     def close(self) -> None:
         """Leave them."""
@@ -64,21 +77,31 @@ class Refolding:
         return sum(self.at.values()) - before
 
     async def _fold(self, goals: Mapping[int, int]) -> None:
-        for partition, goal in goals.items():
+        # Whichever lane is free takes the next.
+        partitions = iter([p for p, goal in goals.items() if self.at[p] < goal])
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for consumer in self._consumers:
+                    lanes.create_task(self._lane(consumer, partitions, goals))
+        except ExceptionGroup as faults:
+            raise faults.exceptions[0] from None
+
+    async def _lane(
+        self, consumer: AIOKafkaConsumer, partitions: Iterator[int], goals: Mapping[int, int]
+    ) -> None:
+        for partition in partitions:
             tp = TP(self._settings.topic(TIMELINE), partition)
             place = TopicPartition(*tp)
-            self._consumer.assign([place])
-            self._consumer.seek(place, self.at[partition])
-            while self.at[partition] < goal:
+            consumer.assign([place])
+            consumer.seek(place, self.at[partition])
+            while self.at[partition] < (goal := goals[partition]):
                 self._show(sum(goals.values()))
-                found = await self._consumer.getmany(
-                    place, timeout_ms=1000, max_records=self._batch
-                )
+                found = await consumer.getmany(place, timeout_ms=1000, max_records=self._batch)
                 records = [record for record in found.get(place, []) if record.offset < goal]
                 if records:
                     await self._engine.work(tp, records, sought=True)
                 # The mark that ends a transaction takes an offset and is no record.
-                self.at[partition] = min(await self._consumer.position(place), goal)
+                self.at[partition] = min(await consumer.position(place), goal)
 
     def _show(self, of: int) -> None:
         """How far it has come: over and over on a terminal, else a line now and then."""

@@ -3,8 +3,8 @@
 Stock Faust spends four tasks on every message before an agent sees it (`Consumer._drain_messages`).
 This subclass of its aiokafka consumer hands on what one fetch brought for a partition as a single
 message, so agents, rebalances, acknowledgements and commits stay Faust's and cost nothing much.
-It overrides `getmany`, `on_buffer_full`, `_read_offset`, `_new_offset`, `seek_to_committed` and how
-aiokafka's consumer is made, internals of faust-streaming 0.15.3.
+It overrides `getmany`, `on_buffer_full`, `_read_offset`, `_new_offset`, `seek_to_committed`,
+`verify_event_path` and how aiokafka's consumer is made, internals of faust-streaming 0.15.3.
 That version is pinned, and tests on a real broker guard this.
 """
 
@@ -71,6 +71,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._read_offset = _NothingRead()
         self.seeks: dict[TP, int] = {}
+        self._sought: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> Any:
         return _CommittedOnly(self, loop=self.loop, beacon=self.beacon)
@@ -90,6 +91,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 # A rebalance, whose seek this fetch may have come after: nobody else would.
                 await self.seek_back(tp, records[0].offset)
                 continue
+            if self.seeks.get(tp, 0) != seeks.get(tp, 0):
+                # Sought while this was waited for: what was fetched since cannot be told apart.
+                await self._seek(tp, self._sought[tp])
+                continue
             message = self._to_message(tp, records[-1])
             message.key = b""
             message.value = Batch(tp, records, seeks.get(tp, 0))
@@ -99,6 +104,12 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """A full queue holds up whoever fills it; Faust would besides look for room by the second.
 
         It would also let one partition at a time go on, and any: some would hardly ever.
+        """
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Whether a partition moves is our monitor's to say.
+
+        Faust would ask for its position, and crash where aiokafka is just looking for a valid one.
         """
 
     def _new_offset(self, tp: TP) -> int | None:
@@ -127,6 +138,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def seek_back(self, tp: TP, position: int) -> int:
         """Read this partition from `position` on; returns how often it has been sought by now."""
         self.seeks[tp] = self.seeks.get(tp, 0) + 1
+        self._sought[tp] = position
         if tp in self.assignment():
             await self._seek(tp, position)
         return self.seeks[tp]

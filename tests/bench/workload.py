@@ -90,7 +90,7 @@ def lines(shape: Shape) -> Iterator[Line]:
     """The records in their order; the catalogue comes first, in each partition."""
     chance = random.Random(shape.seed)
     course: dict[str, object] = {"course": COURSE, "modules": MODULES, "certificate": CERTIFICATE}
-    offered = _record(0, "course.described.v1", BEGIN, BEGIN, course)
+    offered = record(0, "course.described.v1", BEGIN, BEGIN, course)
     for partition in range(PARTITIONS):
         yield Line(partition, "catalogue", offered)
     told, recent = Telling(shape, chance), [Line(0, "", b"")] * 5000
@@ -134,7 +134,7 @@ class Telling:
             wire, data = self._step(customer, rank)
         else:
             wire, data = "usage.recorded.v1", self._usage(customer, rank)
-        value = _record(number, wire, at, heard, data)
+        value = record(number, wire, at, heard, data)
         return Line(partition_of(customer, PARTITIONS), customer, value)
 
     def _usage(self, customer: str, rank: int) -> dict[str, object]:
@@ -165,9 +165,7 @@ def _person(rank: int, number: int) -> str:
     return f"{rank:08x}-0000-5000-8000-{number:012x}"
 
 
-def _record(
-    number: int, wire: str, at: datetime, heard: datetime, data: dict[str, object]
-) -> bytes:
+def record(number: int, wire: str, at: datetime, heard: datetime, data: dict[str, object]) -> bytes:
     return orjson.dumps(
         {
             "specversion": "1.0",

@@ -65,12 +65,13 @@ def test_a_sample_comes_out_as_it_must(
         for kind in ("intake", "engine", "slack"):
             system.start(kind)
         laurel(system, "play", str(sample))
+        replay = expect(sample)
         with system.connect() as connection:
             check.await_cards(connection, 240)
-            differences = check.differences(connection, sample)
+            differences = check.differences(connection, replay)
             counts = check.counts(connection)
         assert differences == {kind: [] for kind in differences}, f"seed {seed}"
-        wanted = summary(expect(sample))
+        wanted = summary(replay)
         assert counts == {name: wanted[name] for name in counts}, f"seed {seed}"
         assert check.cards(slack.url) == wanted["cards"], f"seed {seed}"
         assert check.owed(slack.url) == 0, f"seed {seed}"

@@ -24,6 +24,7 @@ from streams import database
 from streams.settings import Settings, load
 
 from .expect import expect
+from .replay import Replay
 from .rows import rows, summary
 
 SHOWN = 5
@@ -32,9 +33,8 @@ SHOWN = 5
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def differences(connection: Connection, play: Path) -> dict[str, list[str]]:
+def differences(connection: Connection, replay: Replay) -> dict[str, list[str]]:
     """Rows of each export that lack (`-`) or are too many (`+`), against the brute force."""
-    replay = expect(play)
     found = {}
     for kind in EXPORTS:
         wanted = Counter(json.dumps(row) for row in rows(replay, kind))
@@ -151,15 +151,15 @@ def main() -> int:
     parser.add_argument("--slack", help="address of the local Slack; else the ledger is believed")
     parser.add_argument("--out", type=Path, help="where to write the summary; else it is printed")
     options = parser.parse_args()
-    settings = load()
+    settings, replay = load(), expect(options.play)
     with database.connect(settings) as connection:
         await_cards(connection, options.wait)
-        found = differences(connection, options.play)
+        found = differences(connection, replay)
         stands = {"events": events(settings), **counts(connection)}
     lacking = 0
     if options.slack:
         stands["cards"], lacking = cards(options.slack), owed(options.slack)
-    wanted = summary(expect(options.play))
+    wanted = summary(replay)
     for kind, lines in found.items():
         for line in lines[:SHOWN]:
             sys.stderr.write(f"{kind}: {line}\n")

@@ -268,6 +268,8 @@ class Replay:
         before, held = self.teams.get(customer, {}), dict(people)
         for person in whom:
             people[person] = self.holding(customer, person)
+        if people == held:
+            return
         self.teams[customer] = count(people.values())
         # What was reached is lost also where it is asked no more.
         for alert in list(self.desk.alerts):

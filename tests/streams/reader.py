@@ -4,6 +4,9 @@
 `STOP_FLOW=1`: the first records come just when a rebalance has stopped the flow.
 `OVERTAKEN=1`: another owner moves on while this one asks Kafka where partitions end.
 `SEEK_WITHIN=3`: seconds for an assignment.
+`PATIENT=1`: one look for records lasts until some come.
+`LOOK=1`: Faust looks after its partitions all the time, not every few seconds.
+`CRASH=1`: a task of Faust's own fails.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from faust.types import TP
+from mode import Service
 
 from streams import apps
 from streams.extent import Extent
@@ -54,6 +58,52 @@ def stopping_flow(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
     return Stopping
 
 
+def patient(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
+    """A consumer that waits until something comes, however long."""
+
+    class Patient(consumer):  # type: ignore[misc, valid-type]
+        async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109
+            while True:
+                fetched, active = await super()._wait_next_records(timeout)
+                if fetched or self.should_stop:
+                    return fetched, active
+
+    return Patient
+
+
+def looking(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
+    """A consumer that never leaves off looking after its partitions."""
+
+    class Looking(consumer):  # type: ignore[misc, valid-type]
+        @Service.task  # type: ignore[untyped-decorator]
+        async def _look(self) -> None:
+            while not self.should_stop:
+                if self.seeks:
+                    await self.verify_all_partitions_active()
+                await asyncio.sleep(0)
+
+    return Looking
+
+
+def crashing(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
+    """A consumer of which a task fails."""
+
+    class Crashing(consumer):  # type: ignore[misc, valid-type]
+        @Service.task  # type: ignore[untyped-decorator]
+        async def _fail(self) -> None:
+            raise AssertionError("as a library may")
+
+    return Crashing
+
+
+CONSUMERS = {
+    "STOP_FLOW": stopping_flow,
+    "PATIENT": patient,
+    "LOOK": looking,
+    "CRASH": crashing,
+}
+
+
 class Reader(apps.Worker):
     """Takes the engine's place: its topic, its group and its positions."""
 
@@ -62,8 +112,8 @@ class Reader(apps.Worker):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.lanes = Losing(self.take, self._seek)
-        if os.environ.get("STOP_FLOW"):
-            self.app.transport.Consumer = stopping_flow(self.app.transport.Consumer)
+        for asked in CONSUMERS.keys() & os.environ.keys():
+            self.app.transport.Consumer = CONSUMERS[asked](self.app.transport.Consumer)
 
     async def extents(self, partitions: Collection[TP]) -> Mapping[TP, Extent]:
         found = await super().extents(partitions)

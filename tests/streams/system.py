@@ -96,8 +96,15 @@ class Running:
         self.process.wait()
 
     def freeze(self) -> None:
-        """SIGSTOP."""
+        """SIGSTOP; on a machine that has much to do, threads run on for a while."""
         self.process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.process.pid}/task")
+
+        def stopped() -> bool:
+            stats = [(task / "stat").read_text() for task in tasks.iterdir()]
+            return all(stat.rpartition(") ")[2].startswith("T") for stat in stats)
+
+        wait_for(stopped, f"{self.name} to stand still")
 
     def wake(self) -> None:
         """SIGCONT."""

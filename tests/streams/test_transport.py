@@ -123,6 +123,41 @@ def test_an_assignment_that_hangs_ends_the_worker(system: System) -> None:
     assert line["why"] == "Postgres or Kafka was away for 2.0 s"
 
 
+def test_a_hole_is_told_though_nothing_follows_it_and_it_was_sought_back_to_while_waiting(
+    system: System,
+) -> None:
+    reader = start(system, "one", PATIENT="1")
+    lay(system, 0, 3)
+    rough.lay_in_transaction(system, TIMELINE, 0, "k", b"3")
+    wait_for(lambda: system.positions("engine", TIMELINE)[0] == 4, "all before the hole")
+    lay(system, 0, 2)
+    assert reader.await_exit() == STOPPED
+    assert [line["error"] for line in reader.events("stopped")] == ["TimelineHole"]
+    assert [line["position"] for line in reader.events("hole")] == [4]
+
+
+def test_what_expires_under_way_stops_the_worker_whoever_looks_just_then(system: System) -> None:
+    """Faust looks after partitions, which have no position while a valid one is looked for."""
+    reader = start(system, "one", LOOK="1")
+    lay(system, 0, 1)
+    system.await_engine()
+    reader.freeze()
+    lay(system, 0, 1)  # on its way already: the broker answers the fetch that waits
+    lay(system, 0, 9)
+    rough.expire(system, TIMELINE, 0, before=5)
+    reader.wake()
+    assert reader.await_exit() == STOPPED
+    assert [line["error"] for line in reader.events("stopped")] == ["TimelineHole"]
+
+
+def test_a_crash_inside_of_faust_ends_the_worker(system: System) -> None:
+    """Faust would read no more, and idle."""
+    reader = start(system, "one", CRASH="1")
+    assert reader.await_exit() == STOPPED
+    (line,) = reader.events("crashed")
+    assert line["why"] == "as a library may"
+
+
 def test_who_gives_a_partition_away_takes_nothing_more_of_it(system: System) -> None:
     """All that its lanes hold was fetched before, and waits for the positions."""
     for partition in range(3):
