@@ -1,4 +1,4 @@
-"""Which of a batch's records are new, and what do they say? Up to the first tick that counts."""
+"""Which of a batch's records are new, and what do they say? As far as one transaction goes."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,6 +18,12 @@ from .transport import Record
 
 TICK_AHEAD = timedelta(seconds=60)
 """A tick that claims to be further ahead of its log time than this is ignored and counted."""
+
+FOLDED_AT_MOST = 1000
+"""Facts that one transaction folds, usage apart: each takes as long as ten of usage.
+
+However many records a fetch brings, no transaction so comes near the time that it may last.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,10 @@ def dense(records: list[Record], position: int) -> list[Record]:
 def read(
     tp: TP, partitions: int, batch: list[Record], place: Place, remembered: Remembered
 ) -> Reading:
-    """Decode what was not folded before, up to and with the first tick that counts."""
+    """Decode what was not folded before, up to and with the first tick that counts.
+
+    It ends earlier where enough is to be folded; the rest is for the next transaction.
+    """
     heard: list[tuple[int, Fact]] = []
     ids: list[tuple[date, bytes]] = []
     tick: tuple[int, Tick] | None = None
@@ -73,6 +82,7 @@ def read(
     day = log_time.date()
     dropped: Counter[str] = Counter()
     stamped = None
+    folded = 0
     for record in batch:
         if record.timestamp != stamped:  # records that came together share it
             stamped = record.timestamp
@@ -99,6 +109,11 @@ def read(
         releases = max(releases, told.releases)
         heard.append((record.offset, fact))
         ids.append((day, fingerprint(*told.name)))
+        if not isinstance(fact, UsageRecorded):
+            folded += 1
+            if folded == FOLDED_AT_MOST:
+                end = record.offset + 1
+                break
     facts: list[tuple[int, Fact]] = []
     used: list[UsageRecorded] = []
     for told_at, repeat in zip(heard, remembered.repeats(ids), strict=True):

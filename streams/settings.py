@@ -69,7 +69,7 @@ class Settings(BaseModel):
         1, description="replicas of every topic"
     )
     laurel_batch: Annotated[int, Field(ge=1, le=20_000)] = Field(
-        2000, description="records fetched at most at a time"
+        6000, description="records fetched at most at a time"
     )
     laurel_session_seconds: Annotated[float, Field(ge=6, le=90)] = Field(
         10.0, description="silence after which Kafka takes a worker for dead"

@@ -27,6 +27,7 @@ from schemas.facts import (
 from schemas.topics import CATALOGUE, TIMELINE
 from streams import engine as engines
 from streams import fold as folds
+from streams import reading
 from streams.database import connect, open_pool
 from streams.engine import Engine
 from streams.settings import Settings, load
@@ -135,6 +136,20 @@ def test_results_do_not_depend_on_batch_size(postgres: Server, system: System) -
     assert Samples(worker).one("laurel_relayed_total") == relayed > 0
     worker.process.terminate()
     assert worker.await_exit(20) == 0
+
+
+def test_results_do_not_depend_on_how_many_facts_a_transaction_folds(
+    postgres: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = recorded(story())
+    asyncio.run(fold(settings, {tp: [found] for tp, found in records.items()}))
+    whole = rows(settings, "SELECT count(DISTINCT xmin::text) FROM states")
+    monkeypatch.setattr(reading, "FOLDED_AT_MOST", 3)
+    with empty_database(postgres) as url:
+        beside = begun(url)
+        asyncio.run(fold(beside, {tp: [found] for tp, found in records.items()}))
+        assert tables(beside) == tables(settings)
+        assert rows(beside, "SELECT count(DISTINCT xmin::text) FROM states") > whole
 
 
 def test_a_repeat_changes_nothing(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
