@@ -129,10 +129,10 @@ def measure(made: Arena, learners: int, events: int) -> Crowd:
         copy(connection, "due", due // TOGETHER)
         copy(connection, "late", rest // TOGETHER)
         connection.execute("VACUUM ANALYZE")
+        say(f"{events:,} events of {rest:,} learners")
+        ends = made.fill(prefix, TIMELINE, doings(rest, events))
         with worker(made, "engine", prefix, url) as engine:
             engine.await_partitions()
-            say(f"{events:,} events of {rest:,} learners")
-            ends = made.fill(prefix, TIMELINE, doings(rest, events))
             run = measured(server, [engine], offsets, ends)
             say("deadlines")
             hours = [LATER + timedelta(days=1, hours=hour) for hour in range(10)]

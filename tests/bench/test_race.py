@@ -22,26 +22,10 @@ from tests.bench.lateness import waited
 from tests.bench.race import Course, Failed, race
 from tests.bench.scale import together
 from tests.bench.workload import Line, Shape
-from tests.conftest import Broker, own_postgres
 
-SAFE = {"fsync": "on", "full_page_writes": "on", "track_commit_timestamp": "on"}
 EVENTS = 3000
 MANY = 30_000
 """So many that several workers are not done before they can be timed."""
-
-
-@pytest.fixture(scope="module")
-def safe(parts_home: Path) -> Iterator[str]:
-    """The URL of a server on which it is allowed to measure."""
-    server = own_postgres(parts_home, SAFE)
-    server.start()
-    yield server.url
-    server.stop()
-
-
-@pytest.fixture
-def made(kafka: Broker, safe: str, tmp_path: Path) -> Arena:
-    return Arena(kafka.bootstrap, safe, tmp_path)
 
 
 def measure(made: Arena, program: str, *options: str) -> tuple[str, list[str]]:
