@@ -91,7 +91,7 @@ PLANTS = (
         name="frozen-owner-keeps-its-lock",
         breaks="every transaction sets idle_in_transaction_session_timeout",
         file="streams/database.py",
-        old='        "idle_in_transaction_session_timeout": limit,\n',
+        old='        "idle_in_transaction_session_timeout": idle,\n',
         new="",
         caught_by=(
             "tests/streams/test_database.py::test_a_session_silent_in_its_transaction_is_ended",
