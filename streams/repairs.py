@@ -1,10 +1,12 @@
 """What may an operator change of how far the apps have come? Positions, and records passed over."""
 
 import re
+import time
 from argparse import Namespace
 from typing import Any, get_args
 
 import psycopg
+from kafka.errors import RetriableError
 
 from schemas.envelope import stamp
 from schemas.topics import READS, TIMELINE, App
@@ -17,6 +19,9 @@ from .shell import Failed, Refused, say, table
 from .topics import admin, extents, topic_ids
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+COORDINATOR_WITHIN = 10.0
+"""Seconds in which a broker that had no group yet makes the topic that keeps them."""
 
 
 def show(settings: Settings, _: Namespace) -> None:
@@ -78,8 +83,16 @@ def _refuse_while_it_works(settings: Settings, app: App) -> None:
     """Raises `Failed` naming the workers, which would go on where they are until they stop."""
     group = settings.group(app)
     client = admin(settings)
+    deadline = time.monotonic() + COORDINATOR_WITHIN
     try:
-        members = client.describe_groups([group])[group]["members"]
+        while True:
+            try:
+                members = client.describe_groups([group])[group]["members"]
+                break
+            except RetriableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
     finally:
         client.close()
     if members:
