@@ -102,20 +102,21 @@ class Intake:
 
     async def resolve(self, tp: TP, records: list[Record], sought: bool) -> Resolved | None:
         """Step 1: decide who and whose, write names, routes and what waits; None: all was known."""
+        # Kafka is asked while no transaction waits for its answer, nor holds the connection that
+        # it takes as well: were all of the pool's held so, none would ever come free.
+        if sought:
+            await self._recheck(tp)
         async with self._pool.connection() as connection, connection.transaction():
             start = await self._lock(connection, tp)
-            fresh = [record for record in records if record.offset >= start]
-            if not fresh:
-                metrics.BEHIND.labels(tp.topic).inc()
-                await self._recheck(tp)
-                return None
-            if fresh[0].offset > start:
+            if fresh := [record for record in records if record.offset >= start]:
                 # Foreign producers' transactions leave gaps, which are believed once sought back.
-                if not sought:
+                if fresh[0].offset > start and not sought:
                     raise Beyond(start)
-                await self._recheck(tp)
-            failpoint("intake.before_resolve")
-            return await self._resolve(connection, tp, fresh, start)
+                failpoint("intake.before_resolve")
+                return await self._resolve(connection, tp, fresh, start)
+        metrics.BEHIND.labels(tp.topic).inc()
+        await self._recheck(tp)
+        return None
 
     async def forward(self, resolved: Resolved) -> None:
         """Step 2: append the facts and wait until the broker has them all."""

@@ -50,6 +50,7 @@ class Steps:
         self.system = system
         self.settings = system.settings
         self.rechecked: Counter[TP] = Counter()
+        self.locked_meanwhile: list[TP] = []
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         self.run(self._open())
@@ -211,6 +212,14 @@ class Steps:
 
     async def _recheck(self, tp: TP) -> None:
         self.rechecked[tp] += 1
+        async with self.pool.connection() as connection:
+            free = await connection.execute(
+                "SELECT FROM positions WHERE app = 'intake' AND topic = %s AND partition = %s"
+                " FOR UPDATE SKIP LOCKED",
+                tuple(tp),
+            )
+            if not free.rowcount:
+                self.locked_meanwhile.append(tp)
 
 
 @contextmanager

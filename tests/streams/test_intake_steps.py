@@ -310,6 +310,17 @@ def test_a_gap_is_believed_only_once_it_was_sought_back_to(intake: Steps) -> Non
     assert intake.position(tp)[0] == 2
 
 
+def test_nothing_is_locked_while_kafka_is_asked(intake: Steps) -> None:
+    """Nor a connection held: as many lanes as the pool has connections would wait for another."""
+    tp = intake.tp()
+    intake.say(*EVERYONE)
+    batch = intake.waiting(tp)
+    for sought in (False, True, False):
+        intake.run(intake.intake.work(tp, batch, sought))
+    assert intake.locked_meanwhile == []
+    assert intake.rechecked == {tp: 3}
+
+
 def test_an_owner_that_was_overtaken_cannot_move_the_position_or_the_directory(
     intake: Steps,
 ) -> None:
