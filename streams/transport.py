@@ -4,7 +4,8 @@ Stock Faust spends four tasks on every message before an agent sees it (`Consume
 This subclass of its aiokafka consumer hands on what one fetch brought for a partition as a single
 message, so agents, rebalances, acknowledgements and commits stay Faust's and cost nothing much.
 It overrides `getmany`, `on_buffer_full`, `_read_offset`, `_new_offset`, `seek_to_committed`,
-`verify_event_path` and how aiokafka's consumer is made, internals of faust-streaming 0.15.3.
+`verify_event_path`, and of its thread `_commit` and how aiokafka's consumer is made, internals of
+faust-streaming 0.15.3.
 That version is pinned, and tests on a real broker guard this.
 """
 
@@ -13,11 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.serializers.codecs import Codec
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from .extent import Extent
+from .logs import log
 
 Record = Any
 """aiokafka's `ConsumerRecord`: offset, timestamp (ms), key, value, headers."""
@@ -49,16 +53,31 @@ class _NothingRead(dict[TP, int | None]):
         """As for a single one."""
 
 
-class _CommittedOnly(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """What a foreign producer's transaction took back was never said.
-
-    Faust reads so only where it takes part in transactions itself, so aiokafka is told here.
-    """
+class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's side of aiokafka's consumer."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
+        """What a foreign producer's transaction took back was never said.
+
+        Faust reads so only where it takes part in transactions itself, so aiokafka is told here.
+        """
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Kafka's offsets are a hint: a commit that fails is told, and another follows.
+
+        Faust would crash, also where a rebalance has just taken all these partitions away.
+        """
+        ours = {TopicPartition(*tp): at for tp, at in offsets.items() if tp in self.assignment()}
+        try:
+            if ours:
+                await self._ensure_consumer().commit(ours)
+        except KafkaError as fault:
+            log("commit", fault=type(fault).__name__, why=str(fault))
+            return False
+        return bool(ours)
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
@@ -74,7 +93,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._sought: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> Any:
-        return _CommittedOnly(self, loop=self.loop, beacon=self.beacon)
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(
         self,

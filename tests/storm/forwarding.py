@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.envelope import decode
 from schemas.facts import Tick
+from schemas.incoming import RequirementDescribed
 from schemas.topics import CATALOGUE, INTAKE, QUARANTINE_ROW, TIMELINE
 from tests.sample.door import opaque
 from tests.storm.equality import Equality
@@ -40,7 +41,8 @@ class Said:
     """What lies on the intake topics.
 
     `events` and `first`: the readable ones and their first places, by cause; `loose`: those that
-    were published again, or lie on two partitions, of which no order is asked; `values`: every
+    were published again, lie on two partitions, or may wait until a course or certificate is
+    described and then go on from where they lie, of which no order is asked; `values`: every
     record.
     """
 
@@ -85,7 +87,7 @@ def said(system: System) -> Said:
             found.events.setdefault(cause, event)
             before = found.first.setdefault(cause, place)
             again = any(name == QUARANTINE_ROW for name, _ in record.headers)
-            if again or before[0] != place[0]:
+            if again or before[0] != place[0] or event["type"] == RequirementDescribed.WIRE:
                 found.loose.add(cause)
     return found
 

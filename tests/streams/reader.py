@@ -7,6 +7,7 @@
 `PATIENT=1`: one look for records lasts until some come.
 `LOOK=1`: Faust looks after its partitions all the time, not every few seconds.
 `CRASH=1`: a task of Faust's own fails.
+`LATE=1`: what is to be committed belongs to somebody else by then.
 """
 
 import asyncio
@@ -98,11 +99,24 @@ def crashing(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
     return Crashing
 
 
+def late(consumer: type[BatchConsumer]) -> type[BatchConsumer]:
+    """A consumer whose commits find none of their partitions assigned, and one not even known."""
+
+    class Late(consumer):  # type: ignore[misc, valid-type]
+        async def commit(self, *_: Any, **__: Any) -> bool:
+            done: bool = await self._thread.commit({TP("elsewhere", 0): 1})
+            log("committed", done=done)
+            return done
+
+    return Late
+
+
 CONSUMERS = {
     "STOP_FLOW": stopping_flow,
     "PATIENT": patient,
     "LOOK": looking,
     "CRASH": crashing,
+    "LATE": late,
 }
 
 

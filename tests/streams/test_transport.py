@@ -158,6 +158,16 @@ def test_a_crash_inside_of_faust_ends_the_worker(system: System) -> None:
     assert line["why"] == "as a library may"
 
 
+def test_a_commit_that_comes_too_late_ends_nobody(system: System) -> None:
+    """Who woke after a rebalance commits what is another's by now."""
+    reader = start(system, "one", LATE="1")
+    wait_for(lambda: reader.events("committed"), "a commit")
+    assert reader.events("committed")[0]["done"] is False
+    lay(system, 0, 2)
+    system.await_engine()
+    assert reader.events("crashed") == []
+
+
 def test_who_gives_a_partition_away_takes_nothing_more_of_it(system: System) -> None:
     """All that its lanes hold was fetched before, and waits for the positions."""
     for partition in range(3):
