@@ -48,7 +48,10 @@ PLANTS = (
         name="gap-believed-at-once",
         breaks="a gap is sought back to once, then accepted",
         file="streams/intake.py",
-        old="                if not sought:\n                    raise Beyond(start)\n",
+        old=(
+            "                if fresh[0].offset > start and not sought:\n"
+            "                    raise Beyond(start)\n"
+        ),
         new="",
         caught_by=(f"{STEPS}::test_a_gap_is_believed_only_once_it_was_sought_back_to",),
     ),
